@@ -1,0 +1,1 @@
+"""The headless loop: rounds of asking, merging, training and publishing."""

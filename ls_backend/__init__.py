@@ -1,0 +1,1 @@
+"""What Label Studio calls: pre-annotations, webhooks and model versions over HTTP."""

@@ -1,0 +1,64 @@
+"""The errors a user can meet, and the exit code each one ends a command with.
+
+::
+
+    TenthError                      1
+    ├── ConfigurationError          2   usage, controller.toml, environment
+    ├── WaitingForAnnotators        3   the open group is not answered yet
+    ├── LabelStudioError            4
+    │   ├── LabelStudioUnreachable      no answer at all
+    │   └── LabelStudioRefused          an answer other than success
+    └── DataError                   5   images, labels, answers, model files
+"""
+
+from __future__ import annotations
+
+
+class TenthError(Exception):
+    """Base of all errors raised on purpose; its message is written for the user."""
+
+    exit_code = 1
+
+
+class ConfigurationError(TenthError):
+    """A setting, an argument or an environment variable cannot be used."""
+
+    exit_code = 2
+
+
+class WaitingForAnnotators(TenthError):
+    """The open group still has unanswered regions."""
+
+    exit_code = 3
+
+
+class LabelStudioError(TenthError):
+    """Label Studio could not do what was asked."""
+
+    exit_code = 4
+
+
+class LabelStudioUnreachable(LabelStudioError):
+    """Label Studio did not answer."""
+
+
+class LabelStudioRefused(LabelStudioError):
+    """Label Studio answered with an error.
+
+    Parameters
+    ----------
+    message : str
+        What was asked and what came back, for the user.
+    status : int
+        HTTP status code.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class DataError(TenthError):
+    """An image, a label map, an answer or a stored array is not what it should be."""
+
+    exit_code = 5

@@ -1,0 +1,1 @@
+"""The wire format of Label Studio and a client for it."""

@@ -1,0 +1,1 @@
+"""Pixels in; class probabilities, superpixels and uncertainty out. No HTTP, no Label Studio, no database."""

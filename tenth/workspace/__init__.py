@@ -1,0 +1,1 @@
+"""What outlives a process: configuration, database, arrays, models and the inbox."""
