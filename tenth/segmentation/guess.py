@@ -1,6 +1,7 @@
 """What the model would answer for one region: the guess that the annotator finds pre-selected.
 
-Controller and backend both ask here, so that a prediction pushed with a task and one computed on request agree.
+Controller and backend both ask here, so that a prediction pushed with a task and one computed on request
+agree.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class RegionGuess:
     confidence : float
         Mean probability of that class over the region, in 0..1.
     parts : (H, W) uint8 array or None
-        Where the region straddles classes: the class of each of its pixels, 255 outside the region. ``None`` where
-        a single class covers it.
+        Where the region straddles classes: the class of each of its pixels, 255 outside the region.
+        ``None`` where a single class covers it.
     """
 
     label: int
@@ -63,15 +64,13 @@ def region_guess(
     """
     if probabilities.ndim != 3 or region.shape != probabilities.shape[1:]:
         raise DataError(
-            f"A region of shape {region.shape} cannot lie in class probabilities of shape {probabilities.shape}: "
-            "both have to be of the same image. Give (C, H, W) probabilities and an (H, W) mask."
+            f"A region of shape {region.shape} does not fit probabilities of shape {probabilities.shape}: both "
+            "have to be of the same image. Give (C, H, W) probabilities and an (H, W) mask."
         )
     inside = probabilities[:, region]
     pixels = inside.shape[1]
     if pixels == 0:
-        raise DataError(
-            "A region without a single pixel has no class. Give the mask of a superpixel of this image."
-        )
+        raise DataError("A region without a single pixel has no class. Give the mask of a superpixel.")
     counts = np.bincount(inside.argmax(axis=0), minlength=len(probabilities))
     label = int(counts.argmax())
     confidence = min(1.0, float(inside[label].mean(dtype=np.float64)))
