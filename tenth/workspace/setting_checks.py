@@ -1,0 +1,74 @@
+"""Settings that a type and a range do not describe: each check says why it refuses and what to write."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+def crop(value: object) -> tuple[int, int] | None:
+    """Return a crop's height and width, None for no crop."""
+    match value:
+        case None | []:
+            return None
+        case [int(height), int(width)] if min(height, width) >= 1 and not isinstance(height or width, bool):
+            return height, width
+    raise ValueError(
+        "it must be two whole numbers of at least 1. Write [height, width], or [] for whole images"
+    )
+
+
+def scale(value: object) -> tuple[float, float]:
+    """Return the range of the random scale."""
+    match value:
+        case [float() | int() as low, float() | int() as high] if 0 < low <= high <= 16:
+            return float(low), float(high)
+    raise ValueError(
+        "it must be two numbers, the smaller first, above 0 and at most 16. Write for example [0.5, 2.0]"
+    )
+
+
+def device(value: str) -> str:
+    """Return the name of a torch device, or 'auto'."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise ValueError("there is no such device. Write 'auto', 'cpu', 'cuda' or 'cuda:<number>'")
+    return value
+
+
+def sha256(value: str) -> str:
+    """Return the hexadecimal digits in small letters; the empty text stays."""
+    if value and not re.fullmatch(r"[0-9a-fA-F]{64}", value):
+        raise ValueError("it must be 64 hexadecimal digits. Write what `sha256sum <file>` prints, or ''")
+    return value.lower()
+
+
+def web_address(value: str) -> str:
+    """Return an http address without its last slash; the empty text stays."""
+    if value and not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
+        raise ValueError(
+            "it must be an address without user or password. Write for example 'http://127.0.0.1:8080'; "
+            "logins come from the environment"
+        )
+    return value.rstrip("/")
+
+
+def database_url(value: str) -> str:
+    """Return the URL of a database; the empty text stays."""
+    if not value:
+        return value
+    try:
+        url = make_url(value)
+    except ArgumentError:
+        raise ValueError("it is not a URL. Write for example 'postgresql://user@host/name'") from None
+    if url.get_backend_name() not in ("sqlite", "postgresql", "postgres"):
+        raise ValueError(
+            "it must be a database of a kind that is tested: 'sqlite:///file' or 'postgresql://…'"
+        )
+    if url.password is not None:
+        raise ValueError(
+            "it holds a password, which does not belong into a file. Set PGPASSWORD in the environment, "
+            "or put the whole URL into TENTH_DATABASE_URL"
+        )
+    return value

@@ -1,0 +1,275 @@
+"""The settings of `controller.toml`: one class a section, each key with its type, range, default and meaning.
+
+The descriptions are what a user reads: they become the comments of the default file and part of error
+messages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, model_validator
+
+from tenth.workspace import setting_checks as checks
+
+
+class Section(BaseModel):
+    """A table of `controller.toml`; unknown keys and values of another type are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class DataSection(Section):
+    """Where the images are."""
+
+    dataset: str = Field(
+        default="dataset",
+        min_length=1,
+        description="Folder of the data set: {split}/images/*, {split}/labels/*.png and classes.json.",
+    )
+    pool: str = Field(
+        default="",
+        description="Folder or URL (s3://…, anything that fsspec opens) of the unlabelled images. "
+        "Empty: the images of the training split that are not part of the initial set.",
+    )
+    train_split: str = Field(
+        default="train", min_length=1, description="Split that the initial set is taken from."
+    )
+    val_split: str = Field(default="val", min_length=1, description="Split that models are validated on.")
+    test_split: str = Field(
+        default="test", min_length=1, description="Split for the reported numbers; never used to choose."
+    )
+    initial_count: int = Field(
+        default=-1,
+        ge=-1,
+        description="Labelled images to start from: -1 takes all labelled images of the training split, 0 is "
+        "a cold start without labels, N takes N of them and leaves the others to the pool.",
+    )
+    initial_order: Literal["spread", "contiguous", "random"] = Field(
+        default="spread",
+        description="How N initial images are chosen: 'spread' evenly over the split, 'contiguous' the first "
+        "N, or 'random' (by the seed of [selection]).",
+    )
+
+
+class NetworkSection(Section):
+    """Which network learns."""
+
+    name: str = Field(default="icnet", min_length=1, description="Network, by its registered name.")
+    encoder: str = Field(
+        default="efficientnet-lite0",
+        min_length=1,
+        description="Encoder: 'efficientnet-lite0', 'resnet18' or 'resnet50'.",
+    )
+    width: float = Field(
+        default=1.0, gt=0, le=4, description="Multiplies the number of channels of a ResNet encoder."
+    )
+    weights: str = Field(
+        default="imagenet",
+        description="Weights that the encoder starts from: 'imagenet', a file, a URL, or '' for random ones.",
+    )
+    weights_sha256: Annotated[str, AfterValidator(checks.sha256)] = Field(
+        default="", description="SHA-256 of the weights; required when they come from a URL."
+    )
+
+    @model_validator(mode="after")
+    def _check_hash(self) -> NetworkSection:
+        if "://" in self.weights and not self.weights_sha256:
+            raise ValueError("weights is a URL, so what it serves could change. Set weights_sha256 beside it")
+        return self
+
+
+class TrainingSection(Section):
+    """How it learns: SGD with the poly learning rate."""
+
+    initial_iterations: int = Field(
+        default=2000, ge=1, description="Steps of the initial model (at most, with patience)."
+    )
+    round_iterations: int = Field(
+        default=1000, ge=1, description="Steps of each round, from the model before (at most)."
+    )
+    batch_size: int = Field(default=8, ge=1, le=4096, description="Images in a step.")
+    learning_rate: float = Field(default=0.01, gt=0, le=10, description="Learning rate of the first step.")
+    power: float = Field(
+        default=0.9, ge=0, le=10, description="Exponent with which it falls to 0: rate·(1 - i/n)^power."
+    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
+    weight_decay: float = Field(default=1e-4, ge=0, le=1, description="Weight decay (L2).")
+    crop: Annotated[tuple[int, int] | None, PlainValidator(checks.crop)] = Field(
+        default=None, description="Random crop [height, width] in pixels; [] trains on whole images."
+    )
+    scale: Annotated[tuple[float, float], PlainValidator(checks.scale)] = Field(
+        default=(0.5, 2.0), description="Random scale, from … to."
+    )
+    flip: bool = Field(default=True, description="Mirror half of the images left to right.")
+    colour: float = Field(
+        default=0.2, ge=0, le=1, description="Random brightness, contrast and saturation, ± this share."
+    )
+    class_weighting: Literal["none", "frequency"] = Field(
+        default="none",
+        description="'frequency' weighs rare classes up by the inverse logarithm of their share (ENet).",
+    )
+    device: Annotated[str, AfterValidator(checks.device)] = Field(
+        default="auto", description="'cpu', 'cuda', 'cuda:1'; 'auto' takes a GPU when there is one."
+    )
+    precision: Literal["auto", "f32", "bf16"] = Field(
+        default="auto", description="Arithmetic; 'auto' takes bf16 where it is faster."
+    )
+    checkpoint_every: int = Field(
+        default=200, ge=1, description="Steps between checkpoints, from which a killed run resumes."
+    )
+    validate_every: int = Field(
+        default=0, ge=0, description="Steps between validations; 0 never validates while training."
+    )
+    patience: int = Field(
+        default=0,
+        ge=0,
+        description="Validations without a better score after which to stop, keeping the best; 0: never.",
+    )
+    seed: int = Field(
+        default=0, ge=0, lt=2**31, description="Seed of the order, the augmentation and the first weights."
+    )
+
+    @model_validator(mode="after")
+    def _check_patience(self) -> TrainingSection:
+        if self.patience and not self.validate_every:
+            raise ValueError(
+                f"patience = {self.patience} counts validations, but validate_every = 0 makes none. "
+                "Set validate_every, for example to 200, or patience to 0"
+            )
+        return self
+
+
+class CRFSection(Section):
+    """The fully connected CRF that refines the network's probabilities."""
+
+    w1: float = Field(
+        default=4.0, ge=0, le=1000, description="Weight of the bilateral kernel (near and of similar colour)."
+    )
+    sigma_alpha: float = Field(
+        default=49.0, gt=0, le=10000, description="Its width in pixels; grows with the image's size."
+    )
+    sigma_beta: float = Field(default=13.0, gt=0, le=255, description="Its width in grey levels (0 to 255).")
+    w2: float = Field(default=3.0, ge=0, le=1000, description="Weight of the smoothing kernel (near).")
+    sigma_gamma: float = Field(default=3.0, gt=0, le=10000, description="Its width in pixels.")
+    iterations: int = Field(default=5, ge=1, le=1000, description="Mean field iterations.")
+
+
+class SuperpixelsSection(Section):
+    """The regions that people are asked about. Set exactly one of count and size."""
+
+    count: int = Field(default=0, ge=0, description="Superpixels in an image; 0 when size says how many.")
+    size: int = Field(default=1400, ge=0, description="Pixels in a superpixel; 0 when count says how many.")
+    compactness: float = Field(
+        default=10.0, gt=0, le=1000, description="Higher makes them squarer, lower follows colours."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_instead_of_size(cls, values: Any) -> Any:
+        """Take a count on its own to mean: not by size."""
+        if isinstance(values, dict) and values.get("count") and "size" not in values:
+            return {**values, "size": 0}
+        return values
+
+    @model_validator(mode="after")
+    def _check_one(self) -> SuperpixelsSection:
+        if (self.count > 0) == (self.size > 0):
+            both = "both ask for a number of superpixels" if self.count else "neither says how many there are"
+            raise ValueError(
+                f"count = {self.count} and size = {self.size}: {both}. "
+                "Set exactly one of them above 0, the other to 0"
+            )
+        return self
+
+
+class SelectionSection(Section):
+    """Which regions are asked."""
+
+    strategy: str = Field(
+        default="sp-crf", min_length=1, description="How regions are ranked, by registered name."
+    )
+    group_size: int = Field(default=30, ge=1, description="Images in a round's group.")
+    budget: float = Field(
+        default=0.10, gt=0, le=1, description="Share of an image's pixels to ask about, at most."
+    )
+    max_regions: int = Field(
+        default=250, ge=1, description="Regions in a round, at most; the most uncertain are kept."
+    )
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of everything that is chosen at random.")
+
+
+class LabelsSection(Section):
+    """How answers become labels."""
+
+    refresh: bool = Field(
+        default=True,
+        description="Renew the pseudo-labels of all groups by the current model; false keeps the old ones.",
+    )
+    propagate: bool = Field(
+        default=False, description="Spread the answers to their surroundings through the CRF."
+    )
+    min_confidence: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Pseudo-labels less sure than this are ignored (CRF probability).",
+    )
+
+
+class LabelStudioSection(Section):
+    """The project that people answer in. The token comes from LABEL_STUDIO_API_KEY."""
+
+    project: int = Field(default=0, ge=0, description="Id of the project; written by `controller init`.")
+    title: str = Field(
+        default="Tenth regions", min_length=1, max_length=50, description="Title of the project."
+    )
+    url: Annotated[str, AfterValidator(checks.web_address)] = Field(
+        default="", description="Address of Label Studio; empty: LABEL_STUDIO_URL from the environment."
+    )
+    crop_store: str = Field(
+        default="upload",
+        min_length=1,
+        description="Where the crops go: 'upload' (Label Studio keeps them), 'local-files' (crop_folder) "
+        "or 'bucket' (crop_url).",
+    )
+    crop_folder: str = Field(default="", description="Folder that Label Studio serves, for 'local-files'.")
+    crop_url: str = Field(default="", description="Bucket, for example s3://bucket/crops, for 'bucket'.")
+    crop_context: float = Field(
+        default=1.0,
+        ge=0,
+        le=10,
+        description="What a crop shows around its region, as a share of the region's larger side.",
+    )
+    import_chunk: int = Field(default=100, ge=1, le=1000, description="Tasks sent in one request.")
+
+    @model_validator(mode="after")
+    def _check_crop_store(self) -> LabelStudioSection:
+        if self.crop_store == "local-files" and not self.crop_folder:
+            raise ValueError(
+                "crop_store = 'local-files' needs a folder that Label Studio serves. Set crop_folder"
+            )
+        if self.crop_store == "bucket" and not self.crop_url:
+            raise ValueError(
+                "crop_store = 'bucket' needs a bucket. Set crop_url, for example to 's3://bucket/crops'"
+            )
+        return self
+
+
+class BackendSection(Section):
+    """Our ML backend. Its login comes from TENTH_BACKEND_USER and TENTH_BACKEND_PASSWORD."""
+
+    url: Annotated[str, AfterValidator(checks.web_address)] = Field(
+        default="",
+        description="Address under which Label Studio reaches it, http://127.0.0.1:9090; empty: no backend.",
+    )
+
+
+class DatabaseSection(Section):
+    """Where rounds, regions and answers are kept."""
+
+    url: Annotated[str, AfterValidator(checks.database_url)] = Field(
+        default="",
+        description="postgresql://user@host/name for teams (password in PGPASSWORD, or the whole URL in "
+        "TENTH_DATABASE_URL); empty: an SQLite file in the workspace.",
+    )
