@@ -2,8 +2,8 @@
 
 A mask travels as the RGBA pixels of a canvas, row by row, all four channels holding the alpha. The bits are a
 header (32: how many values; 5: word size less one; four times 4: the field widths less one) and then runs:
-1 bit whether one value repeats or each is listed, 2 bits which field width, that many bits for the length less
-one, and the value or values (format: ``@thi.ng/rle-pack``).
+1 bit whether one value repeats or each is listed, 2 bits which field width, that many bits for the length
+less one, and the value or values (format: ``@thi.ng/rle-pack``).
 """
 
 from __future__ import annotations
@@ -45,10 +45,12 @@ def encode_rle(mask: NDArray[np.bool_] | NDArray[np.uint8]) -> list[int]:
     """
     if mask.ndim != 2 or mask.size == 0 or mask.dtype not in (np.bool_, np.uint8):
         raise DataError(
-            f"A mask of shape {mask.shape} and type {mask.dtype} cannot be encoded. Give (H, W) bool or uint8."
+            f"A mask of shape {mask.shape} and type {mask.dtype} is none. Give (H, W) bool or uint8."
         )
-    alpha = mask.astype(np.uint8) * np.uint8(255) if mask.dtype == np.bool_ else mask.ravel()
-    lengths, values = _runs(alpha.ravel())
+    alpha = mask.astype(np.uint8).ravel()
+    if mask.dtype == np.bool_:
+        alpha *= 255
+    lengths, values = _runs(alpha)
     codes, widths = _codes(lengths, values)
     bits = np.unpackbits(codes.astype(">u4").view(np.uint8).reshape(-1, 4), axis=1)
     body = bits[np.arange(32) >= 32 - widths[:, None]]
@@ -167,4 +169,5 @@ def _words(data: bytes, bits: NDArray[np.int64]) -> NDArray[np.uint8]:
     raw = np.frombuffer(data + b"\0", np.uint8).astype(np.uint16)
     byte, shift = bits >> 3, (bits & 7).astype(np.uint16)
     pair = raw[byte] << 8 | raw[byte + 1]
-    return (pair >> (8 - shift)).astype(np.uint8)
+    values: NDArray[np.uint8] = (pair >> (8 - shift)).astype(np.uint8)
+    return values
