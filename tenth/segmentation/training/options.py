@@ -1,0 +1,108 @@
+"""What can be set about a training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tenth.errors import ConfigurationError
+from tenth.segmentation.device import Precision, check_precision
+
+UNRELATED = ("device", "checkpoint_every", "workers")
+"""Options that say how a training is run, not what comes out of it."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train.
+
+    Parameters
+    ----------
+    iterations : int
+        Steps of the optimizer; the learning rate reaches zero after them.
+    batch_size : int
+        Images a step. A smaller set is gone through more than once in a batch, changed differently each time.
+    learning_rate, power : float
+        Poly schedule: ``learning_rate * (1 - step / iterations) ** power``.
+    momentum, weight_decay : float
+        Of stochastic gradient descent.
+    crop : tuple of int or None
+        Height and width of what the network sees; ``None`` is the most common image size of the set.
+    scale : tuple of float
+        Range of the random zoom.
+    flip : bool
+        Mirror half of the images left and right.
+    colour : float
+        Brightness, contrast and saturation vary by this share, 0..1.
+    class_weighting : str
+        ``"none"``, or ``"frequency"``: each pixel counts ``1 / ln(1.02 + p)``, p being the share of its class
+        among the labelled pixels (ENet, arXiv 1606.02147).
+    seed : int
+        Of everything random; not negative.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+    precision : str
+        ``"f32"``, ``"bf16"`` (mixed), or ``"auto"``: bf16 where the device computes it natively.
+    checkpoint_every : int
+        Steps between two checkpoints.
+    workers : int
+        Threads that load images ahead; 0 loads between the steps.
+    validate_every : int
+        Steps between two validations; 0 validates never.
+    patience : int
+        Stop when so many validations in a row brought no better score; 0 always goes to the end.
+
+    Raises
+    ------
+    ConfigurationError
+        When a value cannot be used.
+    """
+
+    iterations: int
+    batch_size: int = 8
+    learning_rate: float = 0.01
+    power: float = 0.9
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    crop: tuple[int, int] | None = None
+    scale: tuple[float, float] = (0.5, 2.0)
+    flip: bool = True
+    colour: float = 0.2
+    class_weighting: Literal["none", "frequency"] = "none"
+    seed: int = 0
+    device: str = "auto"
+    precision: Precision = "auto"
+    checkpoint_every: int = 200
+    workers: int = 1
+    validate_every: int = 0
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        for name in ("iterations", "batch_size", "checkpoint_every"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("seed", "workers", "validate_every", "patience", "weight_decay"):
+            self._require(name, getattr(self, name) >= 0, "0 or more")
+        self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
+        self._require("power", 0 <= self.power < math.inf, "0 or more")
+        self._require("momentum", 0 <= self.momentum < 1, "from 0 to below 1")
+        self._require("colour", 0 <= self.colour < 1, "from 0 to below 1")
+        self._require("crop", self.crop is None or min(self.crop) >= 1, "a height and width of at least 1")
+        self._require("scale", 0 < self.scale[0] <= self.scale[1] < math.inf, "two factors above 0, rising")
+        self._require(
+            "class_weighting", self.class_weighting in ("none", "frequency"), "'none' or 'frequency'"
+        )
+        check_precision(self.precision)
+        self._require("patience", self.patience == 0 or self.validate_every > 0, "0 without validate_every")
+
+    def _require(self, name: str, holds: bool, expected: str) -> None:
+        if not holds:
+            raise ConfigurationError(
+                f"Training with {name} = {getattr(self, name)!r} is impossible; it has to be {expected}."
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """Return the options that the result depends on, as they come back from JSON."""
+        kept = {name: value for name, value in asdict(self).items() if name not in UNRELATED}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
