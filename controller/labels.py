@@ -149,8 +149,8 @@ class LabelMap:
             array = arrays[name]
             if array.dtype != kind or array.ndim != 2 or array.shape != arrays["labels"].shape:
                 raise DataError(
-                    f"{path}: '{name}' has shape {array.shape} and type {array.dtype}; a label map "
-                    f"needs (H, W) {np.dtype(kind)} like its other arrays. Merge the round again to rebuild it."
+                    f"{path}: '{name}' has shape {array.shape} and type {array.dtype}; a label "
+                    f"map needs (H, W) {np.dtype(kind)} like its other arrays. Merge the round again to rebuild it."
                 )
         return cls(**arrays)
 

@@ -45,7 +45,7 @@ def rank_images(scores: Mapping[str, float], size: int) -> list[str]:
     """Return the group: the images with the highest scores.
 
     Images of equal score are taken evenly spread over the order of their keys rather than from its start:
-    in a video, neighbours are near-duplicates. With all scores equal (cold start) the whole group is spread so.
+    in a video, neighbours are near-duplicates. With all scores equal (cold start) the whole group is spread.
 
     Parameters
     ----------

@@ -185,8 +185,9 @@ def _check(
     # 0.01 lets half precision pass; a NaN fails both comparisons
     if not (probabilities.min() >= 0 and np.abs(total - 1).max() <= 0.01):
         raise DataError(
-            f"The CRF got values from {probabilities.min()} to {probabilities.max()} whose sums over "
-            f"the classes run from {total.min()} to {total.max()}; probabilities sum to 1. Apply softmax to logits first."
+            f"The CRF got values from {probabilities.min()} to {probabilities.max()} whose sums "
+            f"over the classes run from {total.min()} to {total.max()}; probabilities sum to 1. "
+            "Apply softmax to logits first."
         )
     if fixed is None:
         return

@@ -94,7 +94,9 @@ def _oversegment(image: npt.NDArray[np.uint8], wanted: int, compactness: float) 
     ask = _SURPLUS * wanted / 0.8
     for _ in range(_ATTEMPTS):
         raw = skimage_slic(image, n_segments=round(ask), compactness=compactness, start_label=0)
-        regions, found = connected_components(raw, background=-1, connectivity=1, return_num=True)
+        regions, found = connected_components(  # type: ignore[no-untyped-call]
+            raw, background=-1, connectivity=1, return_num=True
+        )
         if best is None or found > most:
             best, most = regions - 1, found
         if found >= wanted:
