@@ -236,10 +236,10 @@ class LabelStudioSection(Section):
     crop_folder: str = Field(default="", description="Folder that Label Studio serves, for 'local-files'.")
     crop_url: str = Field(default="", description="Bucket, for example s3://bucket/crops, for 'bucket'.")
     crop_context: float = Field(
-        default=1.0,
+        default=0.5,
         ge=0,
         le=10,
-        description="What a crop shows around its region, as a share of the region's larger side.",
+        description="What a crop shows on each side of its region, as a share of its longer side.",
     )
     import_chunk: int = Field(default=100, ge=1, le=1000, description="Tasks sent in one request.")
 
