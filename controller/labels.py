@@ -7,7 +7,6 @@ it came from.
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,9 +105,9 @@ class LabelMap:
 
     def save(self, path: Path) -> None:
         """Write to an npz file, whole or not at all."""
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".npz")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("wb") as file:
                 np.savez_compressed(
                     file,
                     labels=self.labels,
@@ -118,9 +117,9 @@ class LabelMap:
                 )
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
     @classmethod
@@ -149,8 +148,9 @@ class LabelMap:
             array = arrays[name]
             if array.dtype != kind or array.ndim != 2 or array.shape != arrays["labels"].shape:
                 raise DataError(
-                    f"{path}: '{name}' has shape {array.shape} and type {array.dtype}; a label "
-                    f"map needs (H, W) {np.dtype(kind)} like its other arrays. Merge the round again to rebuild it."
+                    f"{path}: '{name}' has shape {array.shape} and type {array.dtype}; "
+                    f"a label map needs (H, W) {np.dtype(kind)} like its other arrays. "
+                    "Merge the round again to rebuild it."
                 )
         return cls(**arrays)
 
@@ -252,7 +252,8 @@ def _check(superpixels: npt.NDArray[np.int32], answers: Sequence[RegionAnswer], 
 
 def _apply(target: LabelMap, superpixels: npt.NDArray[np.int32], answers: Sequence[RegionAnswer]) -> None:
     """Write the answers into `target`: what was painted beyond the regions first, so that answers win."""
-    latest = list({answer.region: answer for answer in answers}.values())
+    last = {answer.region: place for place, answer in enumerate(answers)}
+    latest = [answers[place] for place in sorted(last.values())]
     for answer in latest:
         if answer.painted is not None:
             extra = (answer.painted != IGNORED_LABEL) & (superpixels != answer.region)
