@@ -57,7 +57,7 @@ def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress
     digest = hashlib.blake2b(digest_size=16)
     sizes: Counter[tuple[int, int]] = Counter()
     pixels = np.zeros(256, np.int64)
-    loaded = prefetched(lambda index: _checked(images, index, classes), range(len(images)), workers)
+    loaded = prefetched(lambda place: _checked(images[place], place, classes), range(len(images)), workers)
     with closing(loaded), progress.bar(len(images), "read images", "image") as bar:
         for image, labels in loaded:
             sizes[labels.shape[0], labels.shape[1]] += 1
@@ -74,11 +74,9 @@ def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress
     return Survey(size, pixels[:classes], digest.hexdigest())
 
 
-def _checked(
-    images: Sequence[LabelledImage], index: int, classes: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    image, labels = images[index].load()
-    name = getattr(images[index], "key", f"Image number {index}")
+def _checked(source: LabelledImage, place: int, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    image, labels = source.load()
+    name = getattr(source, "key", f"Image number {place}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise DataError(f"{name} is {image.shape} {image.dtype}; it has to be (height, width, 3) uint8 RGB.")
     if labels.dtype != np.uint8 or labels.shape != image.shape[:2]:

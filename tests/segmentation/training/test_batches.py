@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_network import IMAGES
+
+from tenth.segmentation.augment import Augmentation
+from tenth.segmentation.training.batches import Batches
+
+
+def batches(count=5, batch_size=4, seed=0):
+    return Batches(IMAGES[:count], Augmentation((16, 16)), batch_size, seed)
+
+
+@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 2**40))
+def test_every_pass_sees_every_image_once(count, batch_size, seed):
+    source = batches(count, batch_size, seed)
+    seen = [index for step in range(2 * count) for index in source.indices(step)]
+    assert len(seen) == 2 * count * batch_size
+    for start in range(0, len(seen), count):
+        assert sorted(seen[start : start + count]) == list(range(count))
+
+
+def test_orders_differ_between_passes_and_seeds():
+    first, second = (tuple(batches(5, 5).indices(step)) for step in (0, 1))
+    assert first != second
+    assert len({tuple(batches(5, 5, seed).indices(0)) for seed in range(20)}) > 10
+
+
+def test_a_batch_depends_on_nothing_but_seed_and_step():
+    expected = [batches().load(step) for step in range(3)]
+    source = batches()
+    for step in (2, 0, 1):
+        for got, wanted in zip(source.load(step), expected[step], strict=True):
+            np.testing.assert_array_equal(got, wanted)
+    assert not np.array_equal(batches(seed=1).load(0)[0], expected[0][0])
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_set_smaller_than_the_batch_fills_it_with_different_views(count):
+    images, labels = batches(count, 8).load(0)
+    assert images.shape == (8, 16, 16, 3)
+    assert labels.shape == (8, 16, 16)
+    assert images.dtype == labels.dtype == np.uint8
+    assert len({view.tobytes() for view in images}) == 8
