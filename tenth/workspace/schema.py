@@ -120,6 +120,7 @@ class Region(Base):
     score: Mapped[float]  # the strategy's uncertainty
     guess: Mapped[int | None]
     confidence: Mapped[float | None]
+    parts: Mapped[str | None]  # name of the array with the classes that the model sees in a straddling region
     x: Mapped[int]  # the crop in image coordinates, scaled by a whole number
     y: Mapped[int]
     width: Mapped[int]
