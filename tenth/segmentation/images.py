@@ -66,7 +66,22 @@ def read_image(source: str | Path) -> NDArray[np.uint8]:
     DataError
         When the file is missing, truncated, or not such a picture; the message names it.
     """
-    data = read_bytes(source)
+    return decode_image(read_bytes(source), source)
+
+
+def decode_image(data: bytes, source: str | Path) -> NDArray[np.uint8]:
+    """Decode the content of a picture file as `read_image` does; `source` names it in messages.
+
+    Returns
+    -------
+    (H, W, 3) uint8 array
+        RGB.
+
+    Raises
+    ------
+    DataError
+        When `data` are truncated or no such picture.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             image.load()
