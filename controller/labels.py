@@ -256,7 +256,7 @@ def _apply(target: LabelMap, superpixels: npt.NDArray[np.int32], answers: Sequen
     latest = [answers[place] for place in sorted(last.values())]
     for answer in latest:
         if answer.painted is not None:
-            extra = (answer.painted != IGNORED_LABEL) & (superpixels != answer.region)
+            extra = answer.painted != IGNORED_LABEL
             _write(target, extra, answer.painted[extra], Source.HUMAN_EXTRA, answer.answer_id)
     for answer in latest:
         region = superpixels == answer.region

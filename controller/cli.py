@@ -1,0 +1,102 @@
+"""The `controller` command: options that all commands share, and one exit code a kind of error."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import sys
+
+import click
+
+from tenth import __version__
+from tenth.errors import TenthError
+
+COMMANDS = {
+    "init": "Make a workspace, its Label Studio project and the link to the backend.",
+    "train": "Train the initial model, or train the current one further.",
+    "next-round": "Close the open group and push the next one.",
+    "status": "Show the rounds, and who answered how much of the open group.",
+    "watch": "Run rounds by themselves, as soon as a group is answered.",
+    "oracle": "Answer the open group from ground truth: a simulated annotator.",
+    "evaluate": "Measure a model version on a labelled split.",
+    "predict": "Label images with a model version.",
+    "doctor": "Check everything a round needs, and say how to mend what is wrong.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command only when it is called: `--help` need not wait for torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of a user's first day."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command called `cmd_name`, or ``None`` when there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"controller.commands.{cmd_name.replace('-', '_')}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module.__name__}.command is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="controller")
+@click.option("-v", "--verbose", is_flag=True, help="Log every step and every request to standard error.")
+def cli(verbose: bool) -> None:
+    """Ask people only about the regions where the model is unsure, and learn from their answers.
+
+    \b
+    A first day:
+      export LABEL_STUDIO_URL=http://127.0.0.1:8080 LABEL_STUDIO_API_KEY=…
+      controller init --workspace streets --dataset my-images
+      controller train --workspace streets
+      controller next-round --workspace streets      # pushes the first group
+      … people answer in Label Studio …
+      controller next-round --workspace streets      # learns, pushes the second
+
+    \b
+    Exit codes: 0 done, 2 usage or configuration, 3 waiting for annotators,
+    4 Label Studio refused or out of reach, 5 bad data, 130 interrupted.
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with the exit code of its outcome."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        cli.main(args=arguments, prog_name="controller", standalone_mode=False)
+    except TenthError as error:
+        _report(error, as_json="--json" in arguments)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted. Nothing is lost: the same command continues where this one stopped.", err=True)
+        sys.exit(130)
+
+
+def _report(error: TenthError, as_json: bool) -> None:
+    if as_json:
+        document = {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
+        click.echo(json.dumps({**document, **getattr(error, "details", {})}, indent=2))
+    else:
+        click.echo(f"controller: {error}", err=True)
+
+
+if __name__ == "__main__":
+    main()

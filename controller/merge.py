@@ -1,0 +1,116 @@
+"""Step "merge": people's answers over the model's own labels, for every image asked so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from controller.choose import superpixels_name
+from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
+from controller.loop import Loop
+from controller.pool import as_sample
+from controller.votes import settle
+from tenth.segmentation.crf import dense_crf
+from tenth.segmentation.dataset import Sample
+from tenth.segmentation.inference import Predictor
+from tenth.workspace.database import Answer, Image, Region, Round
+
+
+@dataclass(frozen=True)
+class MergedImage:
+    """An asked image with its merged label map, as training reads it."""
+
+    sample: Sample
+    labels: Path
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the picture (H, W, 3) and its labels (H, W), 255 = ignore."""
+        return self.sample.load_image(), LabelMap.load(self.labels).labels
+
+
+def merge(loop: Loop, number: int) -> dict[str, Any]:
+    """Write the label map of every image asked up to round `number`.
+
+    Pseudo-labels are those of the model in use; with ``labels.refresh = false`` images of earlier rounds keep
+    the map of their own round. A killed call goes on behind the last image written.
+    """
+    with loop.workspace.database.reading() as session:
+        version = session.get_one(Round, number).model_version
+        query = select(Image).where(Image.role == "asked", Image.round <= number).order_by(Image.id)
+        asked = [image for image in session.scalars(query) if label_round(loop, image, number) == number]
+    left = [image for image in asked if not label_map_path(loop, number, image).exists()]
+    predictor = None if version is None else loop.predictor(version)
+    for image in loop.progress.over(left, len(left), f"Round {number}: merging labels", "image"):
+        merged = merge_image(loop, image, predictor)
+        path = label_map_path(loop, number, image)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        merged.save(path)
+    counts = np.zeros(len(Source), np.int64)
+    for image in asked:
+        source = LabelMap.load(label_map_path(loop, number, image)).source
+        counts += np.bincount(source.ravel(), minlength=len(Source))
+    return {"images": len(asked), **{f"{source.name.lower()}_pixels": int(counts[source]) for source in Source}}
+
+
+def merge_image(loop: Loop, image: Image, predictor: Predictor | None) -> LabelMap:
+    """Merge one image: answers over the CRF's argmax, which the answers reshape with ``labels.propagate``."""
+    assert image.round is not None  # it was asked  # noqa: S101
+    superpixels = loop.workspace.arrays.load(superpixels_name(image.round, image.id))["superpixels"]
+    with loop.workspace.database.reading() as session:
+        answers = answers_of(loop, session, image)
+    if predictor is None:
+        return human_labels(superpixels, answers)
+    picture = as_sample(loop, image).load_image()
+    settings = loop.config.labels
+    fixed = fixed_labels(superpixels, answers) if settings.propagate else None
+    refined = dense_crf(predictor.probabilities(picture), picture, loop.crf_options, fixed=fixed)
+    return merge_labels(superpixels, answers, refined, settings.min_confidence)
+
+
+def answers_of(loop: Loop, session: Session, image: Image) -> list[RegionAnswer]:
+    """Return what people said about the regions of an image, one settled answer a region."""
+    query = (
+        select(Region.superpixel, Answer)
+        .join(Region, Answer.region_id == Region.id)
+        .where(Region.image_id == image.id)
+        .order_by(Answer.completed_at, Answer.id)
+    )
+    by_region: dict[int, list[Answer]] = {}
+    for superpixel, answer in session.execute(query):
+        by_region.setdefault(superpixel, []).append(answer)
+    settled = ((region, settle(answers)) for region, answers in by_region.items())
+    return [as_region_answer(loop, region, answer) for region, answer in settled]
+
+
+def as_region_answer(loop: Loop, region: int, answer: Answer) -> RegionAnswer:
+    """Return a row of the database as merging understands it."""
+    painted = None if answer.painted is None else loop.workspace.arrays.load(answer.painted)["painted"]
+    return RegionAnswer(answer.id, region, answer.label, painted, void=answer.kind == "void")
+
+
+def label_round(loop: Loop, image: Image, number: int) -> int:
+    """Return the round whose label map of an asked image counts in round `number`."""
+    assert image.round is not None  # it was asked  # noqa: S101
+    return number if loop.config.labels.refresh else image.round
+
+
+def label_map_path(loop: Loop, number: int, image: Image) -> Path:
+    """Return the file of an image's label map as of round `number`."""
+    return loop.workspace.folder / "arrays" / "labels" / f"round-{number:03d}" / f"{image.id:06d}.npz"
+
+
+def merged_images(loop: Loop, number: int) -> list[MergedImage]:
+    """Return all images asked up to round `number`, with their label maps."""
+    with loop.workspace.database.reading() as session:
+        query = select(Image).where(Image.role == "asked", Image.round <= number).order_by(Image.id)
+        asked = list(session.scalars(query))
+    return [
+        MergedImage(as_sample(loop, image), label_map_path(loop, label_round(loop, image, number), image))
+        for image in asked
+    ]

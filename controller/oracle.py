@@ -1,0 +1,169 @@
+"""A simulated annotator: answers the open group from ground truth, through Label Studio's API."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from controller.choose import superpixels_name
+from controller.loop import Loop
+from controller.push import regions_of
+from tenth.errors import ConfigurationError, DataError
+from tenth.label_studio.answers import class_result, painted_results, special_result
+from tenth.label_studio.configs import MIXED, VOID
+from tenth.label_studio.regions import RegionCrop
+from tenth.segmentation.classes import IGNORE, ClassSet
+from tenth.segmentation.images import read_labels
+from tenth.workspace.database import Image, Region
+
+Result = list[dict[str, Any]]
+PARALLEL = 4
+"""Requests at a time: the server's database takes one writer, its Python takes the rest of the time."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """How the simulated people answer.
+
+    Parameters
+    ----------
+    noise : float
+        Share of the answers that name a wrong class, in 0..1.
+    exact : bool
+        Paint the classes of a region that holds several; otherwise its dominant class is the answer.
+    seed : int
+        Seed of the wrong answers.
+    """
+
+    noise: float = 0.0
+    exact: bool = False
+    seed: int = 0
+
+    def answer(self, region: Region, mask: NDArray[np.bool_], truth: NDArray[np.uint8], classes: ClassSet) -> Result:
+        """Return what Label Studio's editor would send for one region.
+
+        Parameters
+        ----------
+        region : Region
+            The region asked.
+        mask : (H, W) bool
+            Its pixels.
+        truth : (H, W) uint8
+            Ground truth of the image, 255 = void.
+        classes : ClassSet
+            The project's classes.
+        """
+        counts = np.bincount(truth[mask], minlength=256)
+        present = [label for label in np.flatnonzero(counts[:IGNORE]).tolist()]
+        if self.exact and (len(present) > 1 or (present and counts[IGNORE])):
+            crop = RegionCrop(region.x, region.y, region.width, region.height, region.scale)
+            paint = np.where(mask, truth, IGNORE).astype(np.uint8)
+            return [special_result(MIXED), *painted_results(crop, paint, classes)]
+        label = int(counts.argmax())
+        if label == IGNORE:
+            return [special_result(VOID)]
+        label = self._perhaps_wrong(region, label, len(classes))
+        return [class_result(classes, label, accepted=label == region.guess)]
+
+    def _perhaps_wrong(self, region: Region, label: int, classes: int) -> int:
+        # By region, so that the same region gets the same answer in whatever order they are answered.
+        rng = np.random.default_rng([self.seed, *region.id.encode()])
+        if rng.random() >= self.noise:
+            return label
+        return int(rng.choice([other for other in range(classes) if other != label]))
+
+
+def answer_group(loop: Loop, labels: Path, oracle: Oracle, annotators: int = 1) -> dict[str, Any]:
+    """Answer every unanswered region of the open group; return who answered how many.
+
+    Parameters
+    ----------
+    loop : Loop
+        The opened workspace.
+    labels : Path
+        Folder with the ground truth, ``NAME.png`` for an image called NAME.
+    oracle : Oracle
+        How they answer.
+    annotators : int, optional
+        People among whom the regions are dealt out; each is a user of Label Studio.
+
+    Raises
+    ------
+    ConfigurationError
+        When no group is open.
+    DataError
+        When an image has no label map, or one of another size.
+    """
+    group = loop.workspace.open_group()
+    if group is None or group.round == 0:
+        raise ConfigurationError(
+            "There is no open group to answer. Push one with 'controller next-round "
+            f"--workspace {loop.workspace.folder}'."
+        )
+    tasks = loop.client.tasks(loop.project, data={"round": group.round}, annotated=False, fields=("id", "data"))
+    by_task = {region.task_id: region for region in regions_of(loop, group.round, "pushed")}
+    asked = [by_task[task["id"]] for task in tasks if task["id"] in by_task]
+    users = people(loop, annotators)
+    answers = list(prepare(loop, asked, labels, oracle))
+    counts: Counter[str] = Counter()
+
+    def submit(item: tuple[int, tuple[Region, Result]]) -> str:
+        place, (region, result) = item
+        user_id, email = users[place % len(users)]
+        loop.client.create_annotation(region.task_id or 0, result, completed_by=user_id)
+        return email
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        submitted = pool.map(submit, enumerate(answers))
+        counts.update(loop.progress.over(submitted, len(answers), f"Round {group.round}: answering", "region"))
+    return {"round": group.round, "answered": sum(counts.values()), "annotators": dict(counts)}
+
+
+def prepare(
+    loop: Loop, regions: Sequence[Region], labels: Path, oracle: Oracle
+) -> list[tuple[Region, Result]]:
+    """Return each region with its answer; all are made before the first is sent, so that bad labels stop nothing."""
+    with loop.workspace.database.reading() as session:
+        ids = {region.image_id for region in regions}
+        images = {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}
+    prepared = []
+    for image_id, image in images.items():
+        truth = ground_truth(labels, image, len(loop.classes))
+        for region in regions:
+            if region.image_id == image_id:
+                superpixels = loop.workspace.arrays.load(superpixels_name(region.round, image_id))["superpixels"]
+                mask = superpixels == region.superpixel
+                prepared.append((region, oracle.answer(region, mask, truth, loop.classes)))
+    return prepared
+
+
+def ground_truth(labels: Path, image: Image, classes: int) -> NDArray[np.uint8]:
+    """Read the label map of an image."""
+    path = labels / f"{Path(image.key).name}.png"
+    if not path.exists():
+        raise DataError(f"{image.key} has no ground truth: {path} does not exist. --labels is the folder of the maps.")
+    truth = read_labels(path, classes)
+    if truth.shape != (image.height, image.width):
+        raise DataError(
+            f"{path} is {truth.shape[1]}×{truth.shape[0]}, its image {image.width}×{image.height}; "
+            "an oracle needs the labels of the very image."
+        )
+    return truth
+
+
+def people(loop: Loop, count: int) -> list[tuple[int | None, str]]:
+    """Return id and e-mail address of `count` users; those beyond the key's owner are made when missing."""
+    me = loop.client.whoami()
+    users: list[tuple[int | None, str]] = [(None, str(me["email"]))]
+    for number in range(2, count + 1):
+        user = loop.client.ensure_user(f"annotator-{number}@tenth.invalid")
+        users.append((int(user["id"]), str(user["email"])))
+    return users

@@ -1,0 +1,54 @@
+"""What `controller next-round` would do, for ``--dry-run``."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from controller.group import group_progress
+from controller.loop import Loop
+from controller.pool import divide
+from controller.round import CLOSING, LEARNING, OPENING
+from controller.steps import last_round, results
+from tenth.workspace.database import Image
+
+
+def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
+    """Return the steps of the next call, one line each; nothing is changed."""
+    current = last_round(loop)
+    lines: list[str] = []
+    left = pool_left(loop)
+    if current is None:
+        initial, _ = divide(loop)
+        if initial:
+            lines += [f"round 0: {name}" for name, _ in LEARNING]
+    elif current.state == "open" and current.number == 0:
+        lines += unfinished(loop, 0, [name for name, _ in LEARNING])
+    elif current.state == "open" and "push" in results(loop, current.number):
+        progress = group_progress(loop, current.number)
+        if not progress.complete(accept_partial):
+            return [f"wait: {progress.summary(accept_partial)}"]
+        lines += unfinished(loop, current.number, [name for name, _ in CLOSING])
+    elif current.state == "open":
+        return unfinished(loop, current.number, [name for name, _ in OPENING])
+    if push_next and left:
+        following = 1 if current is None else current.number + 1
+        size = min(loop.config.selection.group_size, left)
+        names = [name for name, _ in OPENING]
+        lines += [f"round {following}: {name}" for name in names]
+        lines.append(f"round {following} asks about {size} of {left} images, at most "
+                     f"{loop.config.selection.max_regions} regions")
+    return lines or ["nothing: every image of the pool has been asked"]
+
+
+def unfinished(loop: Loop, number: int, names: list[str]) -> list[str]:
+    """Return the steps of a round that are not recorded yet."""
+    done = results(loop, number)
+    return [f"round {number}: {name}" for name in names if name not in done]
+
+
+def pool_left(loop: Loop) -> int:
+    """Return how many images can still be asked, those not registered yet included."""
+    _, pool = divide(loop)
+    with loop.workspace.database.reading() as session:
+        asked = set(session.scalars(select(Image.key).where(Image.role == "asked")))
+    return sum(sample.key not in asked for sample in pool)

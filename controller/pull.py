@@ -1,0 +1,125 @@
+"""Step "pull": the answers of the open group, checked one by one; what cannot be used is set aside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from controller.loop import Loop
+from controller.push import regions_of
+from tenth.label_studio.regions import RegionCrop
+from tenth.label_studio.results import ParsedAnswer, ResultError, SkippedAnswer, parse_annotation
+from tenth.workspace.database import Answer, Image, Problem, Region, utc_now
+
+log = logging.getLogger(__name__)
+
+
+
+def pull(loop: Loop, number: int) -> dict[str, Any]:
+    """Store every usable answer of round `number`, list the others as problems, withdraw what nobody answered.
+
+    Answers and problems of an earlier attempt are replaced, so a killed pull is simply repeated.
+    """
+    tasks = loop.client.annotated_tasks(loop.project, data={"round": number})
+    regions = {region.id: region for region in regions_of(loop, number, "pushed", "answered", "unanswered")}
+    with loop.workspace.database.reading() as session:
+        images = {image.id: image for image in session.scalars(select(Image).where(Image.round == number))}
+    found = [row for task in tasks for row in read_task(loop, number, task, regions, images)]
+    answers = [row for row in found if isinstance(row, Answer)]
+    problems = [row for row in found if isinstance(row, Problem)]
+    with loop.workspace.database.session() as session:
+        forget(session, number)
+        session.add_all([*answers, *problems])
+        asked = select(Region.id).where(Region.round == number)
+        seen = {answer.region_id for answer in answers} | {problem.region_id for problem in problems}
+        session.execute(update(Region).where(Region.id.in_(asked)).values(state="unanswered"))
+        session.execute(update(Region).where(Region.id.in_(seen)).values(state="answered"))
+    for problem in problems:
+        log.warning("Task %d: answer %s set aside: %s", problem.task_id, problem.annotation_id, problem.reason)
+    withdrawn = withdraw(loop, number)
+    return {"answers": len(answers), "problems": len(problems), "withdrawn": withdrawn}
+
+
+def read_task(
+    loop: Loop, number: int, task: dict[str, Any], regions: dict[str, Region], images: dict[int, Image]
+) -> Iterator[Answer | Problem]:
+    """Check the annotations of one task; yield an answer or a problem for each that is not a skip."""
+    region_id = task["data"].get("region_id")
+    region = regions.get(region_id)
+    if region is None or region.task_id != task["id"]:
+        reason = f"its region_id {region_id!r} is none that round {number} asked with this task"
+        yield Problem(round=number, task_id=task["id"], reason=reason)
+        return
+    image = images[region.image_id]
+    for annotation in task["annotations"]:
+        try:
+            parsed = parse_annotation(
+                annotation,
+                data=task["data"],
+                region_id=region.id,
+                crop=RegionCrop(region.x, region.y, region.width, region.height, region.scale),
+                image_shape=(image.height or 0, image.width or 0),
+                classes=loop.classes,
+            )
+        except SkippedAnswer:
+            continue
+        except ResultError as error:
+            yield Problem(
+                round=number,
+                task_id=task["id"],
+                annotation_id=annotation.get("id"),
+                region_id=region.id,
+                reason=error.reason,
+            )
+            continue
+        yield answer_row(loop, region, parsed, annotation)
+
+
+def answer_row(loop: Loop, region: Region, parsed: ParsedAnswer, annotation: dict[str, Any]) -> Answer:
+    """Return the answer's row; what was painted goes to the array store first."""
+    painted = None
+    if parsed.painted is not None:
+        painted = f"painted/round-{region.round:03d}/{parsed.annotation_id}"
+        loop.workspace.arrays.save(painted, painted=parsed.painted)
+    return Answer(
+        region_id=region.id,
+        kind=parsed.kind,
+        label=parsed.label,
+        painted=painted,
+        annotator=parsed.annotator,
+        annotation_id=parsed.annotation_id,
+        lead_time=parsed.lead_time,
+        keys=keys_of(parsed, annotation),
+        completed_at=parsed.completed_at or utc_now(),
+    )
+
+
+def keys_of(parsed: ParsedAnswer, annotation: dict[str, Any]) -> int:
+    """Return what an answer cost: the submit, one more for another choice, one more for each painted part."""
+    if parsed.guess_kept:
+        return 1
+    by_hand = [
+        entry
+        for entry in annotation["result"]
+        if entry["type"] == "brushlabels" and entry.get("origin") != "prediction"
+    ]
+    return 2 + len(by_hand)
+
+
+def forget(session: Session, number: int) -> None:
+    """Remove what an earlier attempt to pull this round stored."""
+    asked = select(Region.id).where(Region.round == number)
+    session.execute(delete(Answer).where(Answer.region_id.in_(asked)))
+    session.execute(delete(Problem).where(Problem.round == number))
+
+
+def withdraw(loop: Loop, number: int) -> int:
+    """Delete the tasks of the round that nobody answered, so that nobody does work that is never pulled."""
+    left = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=("id",))
+    if left:
+        loop.client.delete_tasks(loop.project, [task["id"] for task in left])
+    return len(left)

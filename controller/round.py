@@ -1,0 +1,144 @@
+"""A round: people answer a group of regions, the model learns from them, and the next group is pushed.
+
+Round 0 learns from the initial labelled set and asks nobody. Every later round has two halves::
+
+    opening   score the pool → choose regions → push them as tasks
+    closing   pull the answers → merge → train → evaluate → publish
+
+One call of :func:`next_round` closes the open round and opens the one after it. Each step commits its result
+before the next starts (:mod:`controller.steps`), so a killed call is continued by calling again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+
+from controller.choose import choose_regions
+from controller.evaluate import evaluate
+from controller.group import require_answers
+from controller.loop import Loop
+from controller.merge import merge
+from controller.pool import register_images
+from controller.publish import publish
+from controller.pull import pull
+from controller.push import push
+from controller.score import score
+from controller.steps import last_round, results, run_steps
+from controller.train import train
+from tenth.workspace.database import Image, Round
+
+OPENING = (("score", score), ("choose", choose_regions), ("push", push))
+LEARNING = (("train", train), ("evaluate", evaluate), ("publish", publish))
+CLOSING = (("pull", pull), ("merge", merge), *LEARNING)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call of :func:`next_round` did.
+
+    Attributes
+    ----------
+    closed : int or None
+        The round that learned, ``None`` when none was open.
+    opened : int or None
+        The round whose group was pushed, ``None`` when none was.
+    reason : str
+        Why no group was pushed, else empty.
+    """
+
+    closed: int | None
+    opened: int | None
+    reason: str = ""
+
+
+def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = True) -> Outcome:
+    """Close the open round and open the next one; continue where a killed call stopped.
+
+    Parameters
+    ----------
+    accept_partial : float, optional
+        Share of the group that has to be answered, in 0..1; the unanswered rest is withdrawn.
+    push_next : bool, optional
+        ``False`` stops once the model has learned, without a new group.
+
+    Raises
+    ------
+    WaitingForAnnotators
+        While fewer regions of the open group are answered.
+    """
+    register_images(loop)
+    closed = learn_initial(loop) if is_pending(loop, 0) else None
+    current = last_round(loop)
+    if current is not None and current.state == "open" and "push" in results(loop, current.number):
+        require_answers(loop, current.number, accept_partial)
+        run_steps(loop, current.number, CLOSING)
+        close(loop, current.number)
+        closed = current.number
+    if not push_next:
+        return Outcome(closed, None, "no further group was asked for")
+    opened = open_next(loop)
+    return Outcome(closed, opened, "" if opened else "every image of the pool has been asked")
+
+
+def learn_initial(loop: Loop) -> int:
+    """Train, evaluate and publish the initial model; return the number of its round, 0."""
+    begin(loop, 0)
+    run_steps(loop, 0, LEARNING)
+    close(loop, 0)
+    return 0
+
+
+def open_next(loop: Loop) -> int | None:
+    """Push the group of the round that is half opened, or of a new one; ``None`` when the pool is empty."""
+    current = last_round(loop)
+    if current is None or current.state == "closed":
+        if not pool_size(loop):
+            return None
+        current = begin(loop, 1 if current is None else current.number + 1)
+    run_steps(loop, current.number, OPENING)
+    return current.number
+
+
+def is_pending(loop: Loop, number: int) -> bool:
+    """Tell whether a round has yet to be closed; round 0 needs an initial set to learn from."""
+    with loop.workspace.database.session() as session:
+        known = session.get(Round, number)
+        if known is not None:
+            return known.state == "open"
+        labelled = session.scalar(select(func.count()).where(Image.role == "initial"))
+        return number == 0 and bool(labelled)
+
+
+def pool_size(loop: Loop) -> int:
+    """Return how many images of the pool have not been asked yet."""
+    with loop.workspace.database.session() as session:
+        return session.scalar(select(func.count()).where(Image.role == "pool")) or 0
+
+
+def begin(loop: Loop, number: int) -> Round:
+    """Record the start of a round, unless it is recorded; the model version in use is the one that asks."""
+    with loop.workspace.database.session() as session:
+        known = session.get(Round, number)
+        if known is not None:
+            return known
+        selection = loop.config.selection
+        started = Round(
+            number=number,
+            strategy=selection.strategy,
+            seed=selection.seed,
+            model_version=loop.workspace.models.current(),
+            state="open",
+        )
+        session.add(started)
+        return started
+
+
+def close(loop: Loop, number: int) -> None:
+    """Record that a round is over: its answers are learned from, its group is no longer open."""
+    with loop.workspace.database.session() as session:
+        current = session.get_one(Round, number)
+        current.state = "closed"
+        current.closed_at = datetime.now(UTC)

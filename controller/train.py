@@ -1,0 +1,143 @@
+"""Step "train": a network learns from the initial set and from all groups so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from controller.loop import Loop
+from controller.merge import merged_images
+from controller.pool import as_sample, images_with_role
+from tenth.errors import ConfigurationError, DataError
+from tenth.segmentation.dataset import Sample
+from tenth.segmentation.evaluation import evaluate
+from tenth.segmentation.inference import Predictor
+from tenth.segmentation.networks import SegmentationNetwork
+from tenth.segmentation.training import LabelledImage, TrainingOptions, TrainingResult
+from tenth.segmentation.training import train as fit
+
+
+def train(loop: Loop, number: int) -> dict[str, Any]:
+    """Train from the version in use (warm start), or from the encoder's weights where there is none.
+
+    The weights go to a file of the workspace; "publish" turns them into a model version. A killed training
+    resumes from its checkpoint.
+    """
+    images = training_images(loop, number)
+    network = start_network(loop)
+    iterations = iterations_of(loop, number)
+    result = fit_network(loop, network, images, iterations, f"round-{number:03d}")
+    return {
+        "images": len(images),
+        "iterations": result.iterations,
+        "loss": sum(result.losses[-50:]) / max(1, len(result.losses[-50:])),
+        "started_from": loop.workspace.models.current(),
+    }
+
+
+def fit_network(
+    loop: Loop,
+    network: SegmentationNetwork,
+    images: Sequence[LabelledImage],
+    iterations: int,
+    name: str,
+    *,
+    stop_early: bool = True,
+) -> TrainingResult:
+    """Train `network` with the configured options; its weights end up in ``training/<name>.safetensors``.
+
+    ``stop_early=False`` takes all `iterations`, whatever ``training.patience`` says.
+    """
+    folder = training_folder(loop)
+    checkpoint = folder / f"{name}.checkpoint"
+    options = training_options(loop, iterations)
+    options = options if stop_early else replace(options, patience=0)
+    result = fit(
+        network,
+        images,
+        options,
+        checkpoint=checkpoint,
+        progress=loop.progress,
+        description=f"Training {name}",
+        on_validate=validation(loop, network) if options.validate_every else None,
+    )
+    temporary = folder / f".{name}.tmp"
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, temporary)
+    temporary.replace(folder / f"{name}.safetensors")
+    checkpoint.unlink(missing_ok=True)
+    return result
+
+
+def trained_network(loop: Loop, name: str) -> SegmentationNetwork:
+    """Return the network that :func:`fit_network` left under `name`, in evaluation mode."""
+    path = training_folder(loop) / f"{name}.safetensors"
+    if not path.exists():
+        raise DataError(f"{path} is missing: the training of {name} has not been finished. Run the command again.")
+    network = loop.network_spec.build(pretrained=False)
+    network.load_state_dict(load_file(path))
+    return network.eval()
+
+
+def training_images(loop: Loop, number: int) -> list[LabelledImage]:
+    """Return the initial set and all images asked up to round `number`, with their merged labels."""
+    with loop.workspace.database.reading() as session:
+        initial = [as_sample(loop, image) for image in images_with_role(session, "initial")]
+    images: list[LabelledImage] = [*initial, *merged_images(loop, number)]
+    if not images:
+        raise DataError(
+            f"There is nothing to train on: data.initial_count in {loop.config.file} leaves no labelled image, and "
+            "no region has been answered. Push regions with 'controller next-round', or label images first."
+        )
+    return images
+
+
+def start_network(loop: Loop) -> SegmentationNetwork:
+    """Return the network to train: the version in use, or a new one from the encoder's weights."""
+    version = loop.workspace.models.current()
+    torch.manual_seed(loop.config.training.seed)
+    if version is None:
+        return loop.network_spec.build()
+    loaded = loop.workspace.models.load(version)
+    if loaded.info.spec.name != loop.network_spec.name:
+        raise ConfigurationError(
+            f"network.name is '{loop.network_spec.name}', but the model in use ({version}) is a "
+            f"'{loaded.info.spec.name}', and a round goes on from it. Set network.name back, or start a new workspace."
+        )
+    return loaded.network
+
+
+def iterations_of(loop: Loop, number: int) -> int:
+    """Return the steps of a round's training; a first model gets those of the initial one."""
+    settings = loop.config.training
+    first = number == 0 or loop.workspace.models.current() is None
+    return settings.initial_iterations if first else settings.round_iterations
+
+
+def training_options(loop: Loop, iterations: int) -> TrainingOptions:
+    """Return the options of a training; a tool that validates needs a validation set."""
+    settings = loop.config.training.model_dump(exclude={"initial_iterations", "round_iterations"})
+    return TrainingOptions(iterations=iterations, **settings)
+
+
+def validation(loop: Loop, network: SegmentationNetwork) -> Callable[[int], float]:
+    """Return the score that decides when to stop: mIoU on the validation split."""
+    samples: list[Sample] = loop.labelled_split(loop.config.data.val_split)
+    if not samples:
+        raise ConfigurationError(
+            f"training.validate_every is {loop.config.training.validate_every}, but split "
+            f"'{loop.config.data.val_split}' has no labelled image. Label some, or set validate_every = 0."
+        )
+    predictor = Predictor(network, device=loop.config.training.device)
+    return lambda _: evaluate(predictor, samples, loop.classes).miou
+
+
+def training_folder(loop: Loop) -> Path:
+    """Return where weights and checkpoints of trainings are kept."""
+    folder = loop.workspace.folder / "training"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -1,0 +1,54 @@
+"""What the demo's two kinds of data need: how many scenes, how long to train, how much to ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tenth.segmentation.dataset import FolderDataset
+
+SCENES = {"train": 90, "val": 20, "test": 30, "width": 320, "height": 240, "seed": 7}
+"""Generated street scenes; 12 of the training scenes are the initial labelled set, the others are the pool."""
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """Values for controller.toml, by section."""
+
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def as_options(self) -> list[str]:
+        """Return them as ``--set section.key=value`` options of `controller init`."""
+        return [
+            option
+            for section, keys in self.values.items()
+            for key, value in keys.items()
+            for option in ("--set", f"{section}.{key}={value}")
+        ]
+
+
+def scene_settings() -> DemoSettings:
+    """Return the settings for the generated scenes: small images, minutes rather than hours."""
+    return DemoSettings(
+        {
+            "data": {"initial_count": 12},
+            "training": {"initial_iterations": 600, "round_iterations": 250, "validate_every": 100, "patience": 2},
+            "superpixels": {"size": 500},
+            "selection": {"group_size": 20, "max_regions": 200},
+        }
+    )
+
+
+def folder_settings(dataset: FolderDataset) -> DemoSettings:
+    """Return the settings for a data set of the user's: a tenth of its training images is the initial set."""
+    labelled = sum(sample.labels is not None for sample in dataset.split("train"))
+    initial = max(8, labelled // 10)
+    return DemoSettings(
+        {
+            "data": {"initial_count": initial},
+            "training": {"initial_iterations": 800, "round_iterations": 400, "validate_every": 200, "patience": 2},
+            "selection": {"group_size": min(60, max(1, (labelled - initial) // 4))},
+        }
+    )
