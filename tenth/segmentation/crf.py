@@ -22,7 +22,7 @@ FREE = 255
 """Value of `fixed` for pixels whose label is not known."""
 
 _SMALLEST_PROBABILITY = 1e-5  # -log of it, 11.5, outweighs w1 + w2: the CRF overrules doubt, not certainty
-_FORBIDDEN_ENERGY = 1e3  # a clamped pixel's other classes: beyond what any neighbourhood can add up to
+_FORBIDDEN_ENERGY = 1e9  # of a clamped pixel's other classes: exp(-1e9) is 0 whatever the neighbours add
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,7 @@ def dense_crf(
             rgbim=np.ascontiguousarray(image),
             compat=options.w1,
         )
-    refined = np.array(crf.inference(options.iterations), np.float32).reshape(classes, height, width)
-    if fixed is not None:
-        known = fixed != FREE
-        refined[:, known] = np.arange(classes)[:, None] == fixed[known]
-    return refined
+    return np.array(crf.inference(options.iterations), np.float32).reshape(classes, height, width)
 
 
 def _unary_energy(

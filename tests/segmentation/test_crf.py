@@ -63,6 +63,7 @@ def test_is_close_to_brute_force_mean_field(sigma_alpha):
         (CRFOptions(w1=2.0, sigma_alpha=8.0, iterations=1), {"w2": 3.9}),
         (CRFOptions(w1=2.0, sigma_alpha=8.0, iterations=1), {"sigma_alpha": 12.0}),
         (CRFOptions(w1=2.0, sigma_alpha=8.0, iterations=1), {"sigma_beta": 200.0}),
+        (CRFOptions(w1=2.0, sigma_alpha=8.0, sigma_beta=200.0, iterations=1), {"sigma_beta": 13.0}),
         (CRFOptions(w1=2.0, sigma_alpha=8.0, iterations=1), {"iterations": 2}),
         (CRFOptions(w1=0.0), {"sigma_gamma": 4.0}),
     ],
@@ -116,7 +117,7 @@ def test_a_fixed_label_withstands_a_network_that_is_sure_of_another():
     probabilities[:] = np.float32([1, 0, 0])[:, None, None]
     fixed = np.full((H, W), 255, np.uint8)
     fixed[5, 5] = 1
-    refined = dense_crf(probabilities, image, CRFOptions(), fixed)
+    refined = dense_crf(probabilities, image, CRFOptions(w1=5e3), fixed)
     assert refined[1, 5, 5] == 1
     assert (refined.argmax(0) == 1).sum() == 1
 

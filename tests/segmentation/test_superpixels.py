@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenth.errors import ConfigurationError, DataError
-from tenth.segmentation.superpixels import slic
+from tenth.segmentation.superpixels import _merge_smallest, slic
 
 
 def noisy(height, width, seed=0):
@@ -79,6 +79,25 @@ def test_regions_follow_an_edge():
     image[:, 33:] = (200, 180, 40)
     regions = slic(image, count=12)
     assert not set(regions[:, :33].ravel()) & set(regions[:, 33:].ravel())
+
+
+def row(*widths):
+    """Regions side by side."""
+    return np.repeat(np.arange(len(widths)), widths)[None]
+
+
+def test_the_smallest_is_merged_and_grows():
+    regions = row(1, 2, 9, 9, 2)
+    # 0 goes into 1, which has 3 pixels then, so that 4 is the smallest
+    merged = _merge_smallest(regions, np.zeros((1, 23, 3), np.uint8), 3)
+    np.testing.assert_array_equal(merged, row(3, 9, 11))
+
+
+@pytest.mark.parametrize("grey, expected", [(120, row(7, 4)), (180, row(4, 7))])
+def test_it_is_merged_into_the_neighbour_of_the_nearest_colour(grey, expected):
+    regions = row(4, 3, 4)
+    image = np.uint8([100, grey, 200])[regions][..., None].repeat(3, axis=-1)
+    np.testing.assert_array_equal(_merge_smallest(regions, image, 2), expected)
 
 
 def test_a_single_colour_is_divided_too():
