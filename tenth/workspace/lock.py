@@ -52,13 +52,11 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     try:
         _write(descriptor, _own_name())
         yield
-        _write(descriptor, "")
-    except BaseException:
-        _write(descriptor, "")
-        raise
     finally:
-        _held.discard(descriptor)
-        os.close(descriptor)
+        if descriptor in _held:  # a forked child that leaves the context has let go already
+            _held.discard(descriptor)
+            _write(descriptor, "")
+            os.close(descriptor)
 
 
 def _own_name() -> str:

@@ -26,7 +26,7 @@ class ModelInfo:
     ----------
     version : str
         Such as ``"v0003-1a2b3c4d"``: a number and the beginning of the digest.
-    network : NetworkSpec
+    spec : NetworkSpec
         How to build the network again.
     classes : ClassSet
         What its channels mean.
@@ -47,7 +47,7 @@ class ModelInfo:
     """
 
     version: str
-    network: NetworkSpec
+    spec: NetworkSpec
     classes: ClassSet
     input_size: tuple[int, int] | None
     metrics: Mapping[str, Any]
@@ -75,7 +75,7 @@ class ModelInfo:
         size = data["input_size"]
         return cls(
             version=version,
-            network=NetworkSpec.from_dict(data["network"]),
+            spec=NetworkSpec.from_dict(data["network"]),
             classes=ClassSet.from_dict(data["classes"]),
             input_size=None if size is None else (int(size[0]), int(size[1])),
             metrics=dict(data["metrics"]),
@@ -90,7 +90,7 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A version ready to predict: the network in evaluation mode on the CPU, its classes, and what is known."""
+    """A version ready to predict: the network in evaluation mode on the CPU, its classes, what is known."""
 
     network: SegmentationNetwork
     classes: ClassSet

@@ -173,7 +173,7 @@ class ModelStore:
             content = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error}. Restore it, or use another version.") from error
-        identity = {"network": info.network.to_dict(), "classes": info.classes.to_dict()}
+        identity = {"network": info.spec.to_dict(), "classes": info.classes.to_dict()}
         if _digest(hashlib.sha256(content).hexdigest(), identity) != info.digest or not version.endswith(
             info.digest[:8]
         ):
@@ -181,12 +181,12 @@ class ModelStore:
                 f"Model {version} is not what was stored: {path} or the {_DESCRIPTION} beside it was altered "
                 "(the digest differs). Restore both, or use another version."
             )
-        network = info.network.build(pretrained=False)
+        network = info.spec.build(pretrained=False)
         try:
             network.load_state_dict(safetensors.torch.load(content))
         except (SafetensorError, RuntimeError) as error:
             raise DataError(
-                f"{path} does not fit network '{info.network.name}': {error}. "
+                f"{path} does not fit network '{info.spec.name}': {error}. "
                 "Use the versions of the libraries that its model.json names."
             ) from error
         return LoadedModel(network.eval(), info.classes, info)

@@ -96,7 +96,8 @@ class TrainingSection(Section):
     momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of SGD.")
     weight_decay: float = Field(default=1e-4, ge=0, le=1, description="Weight decay (L2).")
     crop: Annotated[tuple[int, int] | None, PlainValidator(checks.crop)] = Field(
-        default=None, description="Random crop [height, width] in pixels; [] trains on whole images."
+        default=None,
+        description="Random crop [height, width] in pixels; [] takes the images' most common size.",
     )
     scale: Annotated[tuple[float, float], PlainValidator(checks.scale)] = Field(
         default=(0.5, 2.0), description="Random scale, from … to."
