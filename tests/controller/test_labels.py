@@ -170,6 +170,7 @@ def pixel_by_pixel(answers, p, min_confidence):
     return labels, source, ids
 
 
+@settings(deadline=None)
 @given(any_answers(), any_probabilities, st.sampled_from([0.0, 0.5]))
 def test_merging_equals_the_contract_pixel_by_pixel(answers, p, min_confidence):
     merged = merge_labels(SUPERPIXELS, answers, p, min_confidence)
@@ -179,6 +180,7 @@ def test_merging_equals_the_contract_pixel_by_pixel(answers, p, min_confidence):
     np.testing.assert_array_equal(merged.answer, ids)
 
 
+@settings(deadline=None)
 @given(any_answers(), any_probabilities, any_probabilities)
 def test_promises_of_merging(answers, p, other):
     merged = merge_labels(SUPERPIXELS, answers, p)
@@ -200,7 +202,7 @@ def test_promises_of_merging(answers, p, other):
         np.testing.assert_array_equal(result.answer, human.answer)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
 @given(any_answers(), any_probabilities)
 def test_npz_round_trip(tmp_path: Path, answers, p):
     merged = merge_labels(SUPERPIXELS, answers, p, 0.5)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.selection import budget_pixels, cap_regions, rank_images, select_regions
@@ -28,6 +28,7 @@ def test_budget_in_pixels(budget, height, width, pixels):
     assert budget_pixels(budget, height, width) == pixels
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1000), st.integers(1, 3000), st.integers(1, 3000))
 def test_budget_is_the_floor_of_the_decimal(thousandths, height, width):
     pixels = budget_pixels(thousandths / 1000, height, width)
@@ -52,6 +53,7 @@ def test_equal_scores_go_by_id():
     assert select_regions(np.ones(5), np.array([2, 2, 2, 2, 2]), 6) == [0, 1, 2]
 
 
+@settings(deadline=None)
 @given(regions, st.integers(0, 40))
 def test_selection_equals_brute_force(pairs, budget):
     # of all sets within the budget, the one that holds the best region if any does, then the second best, ...
@@ -65,6 +67,7 @@ def test_selection_equals_brute_force(pairs, budget):
     assert select_regions(scores, areas, budget) == [r for r, bit in zip(allowed, best, strict=True) if bit]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 5000)), min_size=1, max_size=200),
     st.integers(0, 10**5),
@@ -104,6 +107,7 @@ def test_equal_images_are_spread_over_their_order():
     assert rank_images({**tied, "top": 2.0}, 3) == ["top", "02", "06"]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text("abc", max_size=4), st.sampled_from([0.0, 1.0, 2.0])),
     st.integers(1, 12),
@@ -135,6 +139,7 @@ group_regions = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(group_regions, st.integers(1, 20))
 def test_promises_of_the_cap(group, limit):
     kept = cap_regions(group, limit)

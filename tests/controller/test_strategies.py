@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategy_contract import StrategyContract, maps
 
@@ -71,6 +71,7 @@ class TestColdStart(StrategyContract):
         assert len({start(0, moved) for moved in range(10)}) > 5
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12), st.integers(0, 9))
 def test_each_point_is_the_farthest_from_those_before(places, seed):
     points = np.array(places, float)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -77,6 +77,7 @@ def test_known_sums_counts_and_means():
     np.testing.assert_array_equal(mean_by_region(values, SUPERPIXELS), [1.5, 4.5, 4.5])
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int32, (5, 7), elements=st.integers(0, 6)), st.integers(0, 5))
 def test_sums_equal_those_of_masks(superpixels, seed):
     values = np.random.default_rng(seed).random((5, 7), dtype=np.float32)
@@ -110,6 +111,7 @@ def test_dominant_label_known_answers():
     np.testing.assert_array_equal(dominant_label(labels, superpixels, 3), [1, 255, 0, 2, 255])
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(np.int32, (4, 6), elements=st.integers(0, 4)),
     hnp.arrays(np.uint8, (4, 6), elements=st.sampled_from([0, 1, 2, 255])),
