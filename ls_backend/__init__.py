@@ -1,1 +1,1 @@
-"""What Label Studio calls: pre-annotations, webhooks and model versions over HTTP."""
+"""What Label Studio calls: predictions for its tasks, and an inbox for its webhooks."""

@@ -1,0 +1,97 @@
+"""The dense CRF in a process of its own.
+
+Its C++ code keeps Python's interpreter lock for seconds. In the worker's process that would silence
+`/health`, for which Label Studio waits one second before it counts the backend as dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import threading
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenth.errors import DataError
+from tenth.segmentation.crf import CRFOptions, dense_crf
+
+
+class CrfProcess:
+    """Refines probabilities in a child process, which the first call starts.
+
+    Safe to share between threads; one image is refined at a time. The child ends with its parent, however
+    that ends.
+
+    Parameters
+    ----------
+    options : CRFOptions
+        Weights, widths, iterations.
+    """
+
+    def __init__(self, options: CRFOptions) -> None:
+        self._options = options
+        self._turn = threading.Lock()
+        self._child: tuple[BaseProcess, Connection] | None = None
+
+    def refine(self, probabilities: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return `tenth.segmentation.crf.dense_crf` of (C, H, W) probabilities and an (H, W, 3) uint8 image.
+
+        Raises
+        ------
+        DataError
+            When the CRF refuses them, or its process died (of memory, mostly); the next call starts another.
+        """
+        with self._turn:
+            connection = self._connection()
+            try:
+                connection.send((probabilities, image, self._options))
+                answer: NDArray[np.float32] | DataError = connection.recv()
+            except (EOFError, OSError) as error:
+                self._end()
+                raise DataError(
+                    f"The dense CRF's process died at an image of {image.shape[1]} × {image.shape[0]} pixels "
+                    f"and {len(probabilities)} classes; most likely memory ran out. Give the machine more, or "
+                    "the task a smaller image."
+                ) from error
+        if isinstance(answer, DataError):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        """End the child process."""
+        with self._turn:
+            self._end()
+
+    def _connection(self) -> Connection:
+        if self._child is None:
+            # Not forked: a worker has threads, whose locks a forked child would inherit locked.
+            context = multiprocessing.get_context("spawn")
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs,), name="dense-crf", daemon=True)
+            process.start()
+            theirs.close()
+            self._child = process, ours
+        return self._child[1]
+
+    def _end(self) -> None:
+        if self._child is not None:
+            process, connection = self._child
+            self._child = None
+            connection.close()
+            process.terminate()
+            process.join()
+
+
+def _serve(connection: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and its end of the pipe ends us
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            probabilities, image, options = connection.recv()
+            try:
+                connection.send(dense_crf(probabilities, image, options))
+            except DataError as error:
+                connection.send(error)

@@ -1,0 +1,204 @@
+"""Tasks in, predictions out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ls_backend.asked_regions import AskedRegion, asked_regions
+from ls_backend.crf_process import CrfProcess
+from ls_backend.images import TaskImages
+from ls_backend.label_config import brush_control
+from ls_backend.serving import ModelCache, ServedModel
+from ls_backend.versions import NO_MODEL, version_for
+from tenth.errors import DataError, TenthError
+from tenth.label_studio.regions import region_prediction
+from tenth.label_studio.results import image_predictions
+from tenth.segmentation.guess import region_guess
+from tenth.segmentation.images import read_image
+from tenth.workspace.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+SECONDS = 85.0
+"""A batch stops here: Label Studio waits 100 s and then drops all of it."""
+
+Task = dict[str, Any]
+Prediction = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """A task, its place in the request, and the region it asks for (``None``: the whole image)."""
+
+    position: int
+    task: Task
+    region: AskedRegion | None
+
+
+class Predictions:
+    """Answers tasks with the workspace's models.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose regions are asked and whose group may be open.
+    models : ModelCache
+        Its models in memory.
+    images : TaskImages
+        Reads the pictures of whole-image tasks.
+    crf : CrfProcess
+        Refines the network's probabilities.
+    """
+
+    def __init__(self, workspace: Workspace, models: ModelCache, images: TaskImages, crf: CrfProcess) -> None:
+        self._workspace = workspace
+        self._models = models
+        self._images = images
+        self._crf = crf
+        self._turn = threading.Lock()  # one forward pass at a time: each takes all cores, and gigabytes
+
+    def predict(
+        self, tasks: Sequence[Task], project: int | None, label_config: str = "", seconds: float = SECONDS
+    ) -> list[Prediction | list[Prediction]]:
+        """Return a prediction for each task, in order.
+
+        Parameters
+        ----------
+        tasks : sequence of dict
+            As Label Studio sends them: those with a ``region_id`` in their data ask for a region, the others
+            for a whole image.
+        project : int or None
+            Their project.
+        label_config : str, optional
+            Its labelling config; where it is empty, whole images are answered as in our own.
+        seconds : float, optional
+            When to stop beginning with another image.
+
+        Returns
+        -------
+        list
+            ``{"result", "score", "model_version"}`` for each task. A task that fails has an empty result and
+            its reason in the log; one that was not reached in time has an empty list, "no prediction yet".
+        """
+        deadline = time.monotonic() + seconds
+        version = version_for(self._workspace, project)
+        empty = {"result": [], "score": 0.0, "model_version": version or NO_MODEL}
+        results: list[Prediction | list[Prediction]] = [dict(empty) for _ in tasks]
+        model = self._model(version, tasks)
+        if model is None:
+            return results
+        late = 0
+        for job in self._jobs(tasks):
+            if time.monotonic() > deadline:
+                late += len(job)
+                for wish in job:
+                    results[wish.position] = []
+                continue
+            for position, prediction in self._answer(job, model, label_config):
+                results[position] = prediction
+        if late:
+            log.warning("%d of %d tasks were not reached within %.0f s", late, len(tasks), seconds)
+        return results
+
+    def _model(self, version: str | None, tasks: Sequence[Task]) -> ServedModel | None:
+        if version is None:
+            log.warning("Tasks %s: no prediction, for there is no model yet", _names(tasks))
+            return None
+        try:
+            return self._models.get(version)
+        except TenthError as error:
+            log.error("Tasks %s: no prediction: %s", _names(tasks), error)
+            return None
+
+    def _jobs(self, tasks: Sequence[Task]) -> Iterable[list[_Wish]]:
+        """Group the tasks by image, so that each image is predicted once; unknown regions are logged."""
+        ids = [_region_id(task) for task in tasks]
+        regions = asked_regions(self._workspace, {name for name in ids if name is not None})
+        jobs: dict[str, list[_Wish]] = {}
+        for position, (task, name) in enumerate(zip(tasks, ids, strict=True)):
+            region = None if name is None else regions.get(name)
+            if name is not None and region is None:
+                log.warning("Task %s: no prediction: nobody asked about region %r", task.get("id"), name)
+                continue
+            image = f"task {position}" if region is None else region.superpixels
+            jobs.setdefault(image, []).append(_Wish(position, task, region))
+        return jobs.values()
+
+    def _answer(
+        self, job: list[_Wish], model: ServedModel, label_config: str
+    ) -> Iterable[tuple[int, Prediction]]:
+        """Predict one image and yield what its tasks get; those that fail are logged and left out."""
+        try:
+            region = job[0].region
+            if region is None:
+                yield job[0].position, self._whole_image(job[0].task, model, label_config)
+                return
+            probabilities = self._refined(read_image(region.source), model)
+            superpixels = self._workspace.arrays.load(region.superpixels)["superpixels"]
+        except Exception as error:  # one broken image must not take the others' answers
+            _log_failure([wish.task for wish in job], error)
+            return
+        for wish in job:
+            try:
+                if wish.region is not None:
+                    yield wish.position, _region(wish.region, model, probabilities, superpixels)
+            except Exception as error:  # as above
+                _log_failure([wish.task], error)
+
+    def _whole_image(self, task: Task, model: ServedModel, label_config: str) -> Prediction:
+        control = brush_control(label_config)
+        data = task.get("data")
+        source = data.get(control.key) if isinstance(data, dict) else None
+        if not isinstance(source, str) or not source:
+            raise DataError(f"The task's data have no address of a picture under {control.key!r}.")
+        probabilities = self._refined(self._images.load(source), model)
+        labels = probabilities.argmax(axis=0).astype(np.uint8)
+        score = float(probabilities.max(axis=0).mean(dtype=np.float64))
+        return control.fit(image_predictions(labels, model.classes, model.version, min(1.0, score)))
+
+    def _refined(self, image: NDArray[np.uint8], model: ServedModel) -> NDArray[np.float32]:
+        with self._turn:
+            probabilities = model.predictor.probabilities(image)
+        return self._crf.refine(probabilities, image)
+
+
+def _region(
+    region: AskedRegion,
+    model: ServedModel,
+    probabilities: NDArray[np.float32],
+    superpixels: NDArray[np.int32],
+) -> Prediction:
+    guess = region_guess(probabilities, region.mask(superpixels))
+    return region_prediction(
+        model.classes,
+        region.crop,
+        guess=guess.label,
+        score=guess.confidence,
+        model_version=model.version,
+        parts=guess.parts,
+    )
+
+
+def _region_id(task: Task) -> str | None:
+    data = task.get("data")
+    value = data.get("region_id") if isinstance(data, dict) else None
+    return None if value is None else str(value)
+
+
+def _names(tasks: Iterable[Task]) -> str:
+    return ", ".join(str(task.get("id")) for task in tasks)
+
+
+def _log_failure(tasks: Sequence[Task], error: Exception) -> None:
+    if isinstance(error, TenthError):
+        log.warning("Task %s: no prediction: %s", _names(tasks), error)
+    else:
+        log.error("Task %s: no prediction", _names(tasks), exc_info=error)
