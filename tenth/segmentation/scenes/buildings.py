@@ -12,7 +12,7 @@ from tenth.segmentation.scenes.light import Light, linear
 from tenth.segmentation.scenes.stage import Stage, box_shadow
 from tenth.segmentation.scenes.street import Side, Street
 from tenth.segmentation.scenes.vocabulary import BUILDING
-from tenth.segmentation.scenes.walls import paint_wall
+from tenth.segmentation.scenes.walls import Wall, paint_wall
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,18 @@ class Building:
         corners = [(x0, max(z0, 0)), (x1, z1), (x1 + back, z1), (x0 + back, max(z0, 0))]
         return [box_shadow(light, corners, self.height + self.ridge / 2)]
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint the end that faces us, the front, the roof."""
-        (x0, z0), (x1, z1) = self.near, self.far
+        x0, z0 = self.near
         light, back = stage.light, self.sign * self.depth
         if z0 > 1.5:
             lit = light.on((0, 0, -1))
             ends = sorted([(x0, z0), (x0 + back, z0)])
             paint_wall(
-                stage, ends[0], ends[1], 0, self.height, lambda r: self.facade.paint(r, light, lit), BUILDING
+                stage,
+                Wall(ends[0], ends[1], 0, self.height),
+                lambda r: self.facade.paint(r, light, lit),
+                BUILDING,
             )
             if self.ridge:
                 gable = [
@@ -74,11 +77,14 @@ class Building:
                 stage.fill(gable, self.facade.wall * lit, BUILDING)
         front = light.on((-self.sign, 0, 0), shadow=0.0)
         begin, end = (self.far, self.near) if self.sign > 0 else (self.near, self.far)
-        paint_wall(stage, begin, end, 0, self.height, lambda r: self.facade.paint(r, light, front), BUILDING)
+        paint_wall(
+            stage, Wall(begin, end, 0, self.height), lambda r: self.facade.paint(r, light, front), BUILDING
+        )
         if self.ridge:
-            self._roof(stage, rng)
+            self._roof(stage)
 
-    def _roof(self, stage: Stage, rng: np.random.Generator) -> None:
+    def _roof(self, stage: Stage) -> None:
+        rng = stage.rng
         (x0, z0), (x1, z1) = self.near, self.far
         middle = self.sign * self.depth / 2
         tiles = linear(*[(128, 66, 50), (84, 74, 70), (96, 100, 106), (110, 84, 66)][rng.integers(4)])
@@ -157,15 +163,18 @@ class Backdrop:
         return self.z + 1000
 
     def shadows(self, light: Light) -> list[Floats]:
-        """None that we would see."""
-        return []
+        """One before it, when the sun stands behind it."""
+        return [box_shadow(light, [(self.left, self.z), (self.right, self.z)], self.height)]
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint its front."""
         lit = stage.light.on((0, 0, -1))
         begin, end = (self.left, self.z), (self.right, self.z)
         paint_wall(
-            stage, begin, end, -1, self.height, lambda r: self.facade.paint(r, stage.light, lit), BUILDING
+            stage,
+            Wall(begin, end, -1, self.height),
+            lambda r: self.facade.paint(r, stage.light, lit),
+            BUILDING,
         )
 
 

@@ -1,18 +1,19 @@
 """The camera: a pinhole above the road, looking along it.
 
-World coordinates are metres: x to the right, y up from the road, z ahead. Image coordinates are pixels with the
-centre of the first pixel at (0, 0).
+World coordinates are metres: x to the right, y up from the road, z ahead. Image coordinates are pixels with
+the centre of the first pixel at (0, 0).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 NEAR = 1.0
 """Nothing closer than this, in metres ahead, is drawn."""

@@ -37,7 +37,7 @@ class Canvas:
         Returns
         -------
         rows, columns, coverage : slice, slice, (h, w) float32 array
-            The part of the picture they touch and the share of each pixel there; ``None`` outside the picture.
+            The part of the picture they touch and the share of each pixel there; ``None`` when there is none.
         """
         height, width = self.labels.shape
         corners = np.concatenate(polygons)

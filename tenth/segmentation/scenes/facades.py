@@ -111,7 +111,7 @@ class Facade:
         """Paint the wall with its windows under the light `lit`, (3,): (h, w, 3) linear RGB."""
         rng = np.random.default_rng(self.seed)
         color = self.wall_color(raster, rng) * lit
-        top = raster.up[0] + raster.tall / 2
+        top = raster.top
         base = 3.4 if self.shop else 0.5
         roof = top - 0.35 * self.floor
         where = raster.band(base, roof)

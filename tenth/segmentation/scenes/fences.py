@@ -13,7 +13,7 @@ from tenth.segmentation.scenes.light import Light, linear
 from tenth.segmentation.scenes.noise import stripes
 from tenth.segmentation.scenes.stage import Stage
 from tenth.segmentation.scenes.vocabulary import FENCE
-from tenth.segmentation.scenes.walls import Raster, paint_wall
+from tenth.segmentation.scenes.walls import Raster, Wall, paint_wall
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class Fence:
         ends = np.array([self.near, self.far], np.float32)
         return [np.concatenate((ends, ends[::-1] - slope)).astype(np.float32)]
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint it; what shows between its bars belongs to it."""
         lit = stage.light.on((-self.sign, 0, 0), stage.shadow_at(*self.near) * 0.7)
-        seed = int(rng.integers(1 << 30))
+        seed = int(stage.rng.integers(1 << 30))
         begin, end = (self.far, self.near) if self.sign > 0 else (self.near, self.far)
-        paint_wall(stage, begin, end, 0, self.height, lambda r: self._texture(r, lit, seed), FENCE)
+        paint_wall(stage, Wall(begin, end, 0, self.height), lambda r: self._texture(r, lit, seed), FENCE)
 
     def _texture(self, raster: Raster, lit: Floats, seed: int) -> Floats:
         rng = np.random.default_rng(seed)

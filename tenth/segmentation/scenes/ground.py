@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenth.segmentation.scenes.camera import Floats
 from tenth.segmentation.scenes.light import linear
@@ -16,7 +17,7 @@ from tenth.segmentation.scenes.vocabulary import GRASS, MARKING, PAVEMENT, ROAD
 
 @dataclass(frozen=True)
 class View:
-    """What each pixel sees of the ground: metres across from the middle of the road, metres ahead, pixel sizes."""
+    """Where the pixels lie, metres across from the middle of the road and ahead, and their sizes there."""
 
     across: Floats
     ahead: Floats
@@ -26,12 +27,13 @@ class View:
     def texture(self, scale: float, roughness: float, offset: tuple[float, float]) -> Floats:
         """Noise that lies on the ground, `scale` of its pixels a metre, fading where it gets too fine."""
         noise = sample(self.across * scale, self.ahead * scale, roughness, offset)
-        return noise * np.clip(1.2 / (scale * np.maximum(self.wide, self.long * 0.3)), 0, 1)
+        faded: Floats = noise * np.clip(1.2 / (scale * np.maximum(self.wide, self.long * 0.3)), 0, 1)
+        return faded
 
 
-def paint_ground(stage: Stage, street: Street, rng: np.random.Generator) -> None:
+def paint_ground(stage: Stage, street: Street) -> None:
     """Paint the ground over everything below the horizon."""
-    canvas, light = stage.canvas, stage.light
+    canvas, light, rng = stage.canvas, stage.light, stage.rng
     ground = stage.camera.ground()
     z, scale, shadow = ground.z, ground.scale, stage.shadow[ground.rows]
     view = View(
@@ -40,8 +42,9 @@ def paint_ground(stage: Stage, street: Street, rng: np.random.Generator) -> None
         scale,
         np.maximum(scale * z / stage.camera.elevation, 1e-3).astype(np.float32),
     )
-    surfaces = {ROAD: _asphalt(view, rng), PAVEMENT: _paving(view, rng), GRASS: _grass(view, rng)}
     strips = street.strips()
+    makers = {ROAD: _asphalt, PAVEMENT: _paving, GRASS: _grass}
+    surfaces = {label: makers[label](view, rng) for label in sorted({label for _, label in strips})}
     color = surfaces[strips[0][1]].copy()
     labels = np.full(z.shape, strips[0][1], np.uint8)
     for begin, label in strips[1:]:
@@ -57,7 +60,7 @@ def paint_ground(stage: Stage, street: Street, rng: np.random.Generator) -> None
     lit = lit - (light.sun * light.to_sun[1]) * shadow[..., None]
     color = color * np.maximum(lit, 0.02)
     if light.wet:
-        color += _mirror(stage, view, rng)
+        color += _mirror(stage, view)
     hazy = light.through_air(color, z)
     canvas.image[ground.rows][ground.seen] = hazy[ground.seen]
     canvas.labels[ground.rows][ground.seen] = labels[ground.seen]
@@ -65,7 +68,7 @@ def paint_ground(stage: Stage, street: Street, rng: np.random.Generator) -> None
 
 def _lay(
     color: Floats,
-    labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    labels: NDArray[np.uint8],
     share: Floats,
     top: Floats,
     label: int,
@@ -140,7 +143,7 @@ def _markings(
     view: View,
     street: Street,
     color: Floats,
-    labels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    labels: NDArray[np.uint8],
     rng: np.random.Generator,
 ) -> None:
     """Lines between the lanes and at the edges, stop lines and zebra crossings."""
@@ -176,8 +179,8 @@ def _markings(
     labels[(on >= 0.5) & (labels == ROAD)] = MARKING
 
 
-def _mirror(stage: Stage, view: View, rng: np.random.Generator) -> Floats:
+def _mirror(stage: Stage, view: View) -> Floats:
     """What a wet road throws back of the sky."""
-    puddles = np.clip(0.45 + 0.35 * view.texture(1.0, 1.7, _offset(rng)), 0, 1)
+    puddles = np.clip(0.45 + 0.35 * view.texture(1.0, 1.7, _offset(stage.rng)), 0, 1)
     glancing = np.clip(view.ahead / 40, 0.05, 0.5)
     return stage.light.horizon * (puddles * glancing * np.float32(stage.light.wet * 0.6))[..., None]

@@ -91,7 +91,7 @@ class Light:
         )
 
     def on(self, normal: tuple[float, float, float], shadow: float = 0.0) -> Floats:
-        """Light that falls on a surface; `normal` points away from it, `shadow` takes the sun's share away."""
+        """Light that falls on a surface; `normal` points away from it, `shadow` takes a share of the sun."""
         facing = max(0.0, float(np.dot(self.to_sun, np.asarray(normal, np.float32))))
         open_sky = 0.75 + 0.25 * normal[1]
         return self.ambient * np.float32(open_sky) + self.sun * np.float32(facing * (1 - shadow))
@@ -100,7 +100,8 @@ class Light:
         """Colour of something seen through `depth` metres of air."""
         clear = np.exp(-np.asarray(depth, np.float32) / np.float32(self.haze))
         clear = clear[..., None] if clear.ndim else clear
-        return color * clear + self.horizon * (np.float32(0.8) * (1 - clear))
+        seen: Floats = color * clear + self.horizon * (np.float32(0.8) * (1 - clear))
+        return seen
 
 
 def develop(image: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -134,4 +135,5 @@ def develop(image: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     shown = 0.5 + (shown - 0.5) * np.float32(rng.uniform(0.95, 1.3))
     strength = rng.uniform(0.005, 0.022)
     shown += rng.standard_normal(shown.shape, np.float32) * np.float32(strength)
-    return np.round(np.clip(shown, 0, 1) * 255).astype(np.uint8)
+    photograph: NDArray[np.uint8] = np.round(np.clip(shown, 0, 1) * 255).astype(np.uint8)
+    return photograph

@@ -26,7 +26,8 @@ def tile(roughness: float) -> Floats:
     frequency[0, 0] = np.inf
     spectrum = np.fft.fft2(rng.standard_normal((_SIZE, _SIZE))) * frequency**-roughness
     noise = np.fft.ifft2(spectrum).real
-    return (noise / noise.std()).astype(np.float32)
+    unit: Floats = (noise / noise.std()).astype(np.float32)
+    return unit
 
 
 def patch(rng: np.random.Generator, height: int, width: int, roughness: float, step: float = 1.0) -> Floats:
@@ -34,7 +35,8 @@ def patch(rng: np.random.Generator, height: int, width: int, roughness: float, s
     y0, x0 = rng.integers(_SIZE, size=2)
     rows = (y0 + np.arange(height) * step).astype(int) % _SIZE
     columns = (x0 + np.arange(width) * step).astype(int) % _SIZE
-    return tile(roughness)[rows[:, None], columns]
+    cut: Floats = tile(roughness)[rows[:, None], columns]
+    return cut
 
 
 def sample(x: Floats, y: Floats, roughness: float, offset: tuple[float, float] = (0.0, 0.0)) -> Floats:
@@ -51,14 +53,15 @@ def sample(x: Floats, y: Floats, roughness: float, offset: tuple[float, float] =
 def stripes(position: Floats, period: float, start: float, width: float, footprint: Floats | float) -> Floats:
     """Share of each pixel that lies on stripes.
 
-    Stripes of `width` begin at ``start + k * period``; a pixel spans `footprint` around `position`. The mean over
-    the pixel is exact, so far stripes become an even tone and not a moiré.
+    Stripes of `width` begin at ``start + k * period``; a pixel spans `footprint` around `position`. The mean
+    over the pixel is exact, so far stripes become an even tone and not a moiré.
     """
     half = np.asarray(footprint, np.float32) / 2
 
     def before(x: Floats) -> Floats:
         turns, rest = np.divmod(x - start, period)
-        return turns * width + np.minimum(rest, width)
+        covered: Floats = turns * width + np.minimum(rest, width)
+        return covered
 
     share: Floats = (before(position + half) - before(position - half)) / (2 * half)
     return share

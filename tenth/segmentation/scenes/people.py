@@ -75,7 +75,7 @@ class Pedestrian:
         """One, as wide as the shoulders."""
         return [box_shadow(light, [(self.x - 0.2, self.z), (self.x + 0.2, self.z)], self.height)]
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint legs, arms, body and head."""
         if self.z < 3 or not stage.shows(self.x, self.z, self.height):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -96,33 +97,29 @@ class Plant:
         trunk = box_shadow(light, [(self.x - half, self.z), (self.x + half, self.z)], self.trunk + self.tall)
         return [crown.astype(np.float32), trunk] if self.trunk else [crown.astype(np.float32)]
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint trunk and crown."""
         if not stage.shows(self.x, self.z, self.radius + 1):
             return
         shade = stage.shadow_at(self.x, self.z) * 0.6
         if self.trunk:
-            self._trunk(stage, rng, shade)
+            self._trunk(stage, shade)
         pixel = stage.camera.focal / self.z
         top, base = self.trunk + 2 * self.tall, self.trunk * 0.85
         centre = stage.camera.project(np.array([self.x, (top + base) / 2, self.z], np.float32))
-        width, height = int(2 * self.radius * pixel) + 3, int((top - base) * pixel) + 3
-        if width > 4 * stage.camera.width:
-            return
-        color, cover = self._crown(stage, rng, width, height, pixel, shade)
-        x0, y0 = (np.round(centre) - (width // 2, height // 2)).astype(int)
-        left, above = max(0, -x0), max(0, -y0)
-        right = min(width, stage.camera.width - x0)
-        below = min(height, stage.camera.height - y0)
-        if left < right and above < below:
-            part = slice(above, below), slice(left, right)
-            rows, columns = slice(y0 + above, y0 + below), slice(x0 + left, x0 + right)
-            stage.canvas.paint(rows, columns, cover[part], color[part], TREE)
+        reach = np.array([self.radius * pixel + 1.5, (top - base) / 2 * pixel + 1.5])
+        x0, y0 = np.maximum(np.floor(centre - reach), 0).astype(int)
+        x1, y1 = np.minimum(np.ceil(centre + reach), (stage.camera.width, stage.camera.height)).astype(int)
+        if x0 < x1 and y0 < y1:
+            x = ((np.arange(x0, x1) - centre[0]) / reach[0]).astype(np.float32)
+            y = ((np.arange(y0, y1) - centre[1]) / reach[1]).astype(np.float32)
+            color, cover = self._crown(stage, x[None, :], y[:, None], shade)
+            stage.canvas.paint(slice(y0, y1), slice(x0, x1), cover, color, TREE)
 
-    def _trunk(self, stage: Stage, rng: np.random.Generator, shade: float) -> None:
+    def _trunk(self, stage: Stage, shade: float) -> None:
         lit = stage.light.on((-0.3, 0.2, -0.9), shade)
-        bark = linear(*(np.array([92, 74, 58]) * rng.uniform(0.6, 1.4))) * lit
-        half, lean = self.girth / 2, rng.normal(0, 0.04)
+        bark = linear(*(np.array([92, 74, 58]) * stage.rng.uniform(0.6, 1.4))) * lit
+        half, lean = self.girth / 2, stage.rng.normal(0, 0.04)
         top = self.trunk + self.tall
         for from_x, to_x, tone in ((-half, half, 1.0), (half * 0.2, half, 0.6)):
             quad = [
@@ -133,29 +130,28 @@ class Plant:
             ]
             stage.fill(quad, bark * np.float32(tone), TREE)
 
-    def _crown(
-        self, stage: Stage, rng: np.random.Generator, width: int, height: int, pixel: float, shade: float
-    ) -> tuple[Floats, Floats]:
-        """Leaves in clumps: (h, w, 3) colour and (h, w) coverage."""
-        y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-        body = np.zeros((height, width), np.float32)
-        relief = np.zeros((height, width), np.float32)
+    def _crown(self, stage: Stage, x: Floats, y: Floats, shade: float) -> tuple[Floats, Floats]:
+        """Leaves in clumps at (1, w) and (h, 1) places, -1..1: (h, w, 3) colour and (h, w) coverage."""
+        rng, pixel = stage.rng, stage.camera.focal / self.z
+        height, width = y.size, x.size
+        body: Floats = np.zeros((height, width), np.float32)
+        relief: Floats = np.zeros((height, width), np.float32)
         for _ in range(9 if pixel * self.radius > 12 else 5):
             turn, far = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.55)
-            cx, cy, size = far * np.cos(turn), far * np.sin(turn), rng.uniform(0.38, 0.6)
-            clump = 1 - ((x - cx) ** 2 + (y - cy) ** 2) / size**2
+            cx, cy, size = far * math.cos(turn), far * math.sin(turn), rng.uniform(0.38, 0.6)
+            clump = (1 - (y - cy) ** 2 / size**2) - (x - cx) ** 2 / size**2
             relief = np.where(clump > body, (y - cy) / size, relief)
             np.maximum(body, clump, out=body)
-        fine = np.clip(14 / pixel, 0.6, 6)
+        fine = min(max(14 / pixel, 0.6), 6.0)
         noise = 0.8 * patch(rng, height, width, 1.0, fine) + 0.5 * patch(rng, height, width, 0.4)
         edge = body + noise * 0.16 - 0.3 * (1 - self.density) * (1 + 0.6 * noise)
-        cover = np.clip(edge * np.float32(5) - 0.2, 0, 1)
-        cover = cv2.GaussianBlur(cover, (3, 3), 0.5)
+        cover = np.clip(edge * np.float32(5) - 0.2, 0, 1).astype(np.float32)
+        cover = cv2.GaussianBlur(cover, (3, 3), 0.5).astype(np.float32)
         side = float(stage.light.to_sun[0])
         lit = stage.light.on((0, 0.6, -0.5), shade)
-        tone = 0.75 - 0.35 * relief + 0.22 * x * np.float32(side) + 0.3 * noise
+        tone = 0.75 - 0.35 * relief + 0.22 * x * np.float32(side) + 0.42 * noise
         color = self.leaves * lit * np.clip(tone, 0.12, 2)[..., None]
-        return stage.light.through_air(color.astype(np.float32), np.float32(self.z)), cover
+        return stage.light.through_air(color.astype(np.float32), self.z), cover
 
 
 def _leaf_color(rng: np.random.Generator) -> Floats:

@@ -57,7 +57,7 @@ class Pole:
             color = linear(*(np.array([104, 82, 62]) * rng.uniform(0.7, 1.2)))  # wood
         head: Head = rng.choice(
             ["lamp", "lights", "round", "triangle", "board", "none"], p=[0.3, 0.12, 0.2, 0.13, 0.15, 0.1]
-        )  # type: ignore[assignment]
+        )
         if head == "lamp":
             return cls(
                 x,
@@ -84,7 +84,7 @@ class Pole:
         half = self.girth / 2
         return [box_shadow(light, [(self.x - half, self.z), (self.x + half, self.z)], self.height)]
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint the pole and its head."""
         if self.z < 3 or not stage.shows(self.x, self.z, 3):
             return
@@ -96,19 +96,19 @@ class Pole:
         dark = self.color * lit * 0.55
         self._fill(stage, [(0, 0), (0, self.height), (half, self.height), (half, 0)], dark, POLE)
         paint = {"lamp": self._lamp, "lights": self._lights, "none": self._cap}.get(self.head, self._sign)
-        paint(stage, lit, rng)
+        paint(stage, lit)
 
     def _fill(self, stage: Stage, corners: Sequence[tuple[float, float]], color: Floats, label: int) -> None:
         """Paint a polygon of (aside, up) metres from the foot."""
         stage.fill([(self.x + aside, up, self.z) for aside, up in corners], color, label)
 
-    def _cap(self, stage: Stage, lit: Floats, rng: np.random.Generator) -> None:
+    def _cap(self, stage: Stage, lit: Floats) -> None:
         """A ring near the top of a bollard or mast."""
         half, top = self.girth / 2, self.height
         ring = [(-half, top * 0.8), (-half, top * 0.9), (half, top * 0.9), (half, top * 0.8)]
-        self._fill(stage, ring, linear(230, 230, 226) * lit * rng.uniform(0.3, 1), POLE)
+        self._fill(stage, ring, linear(230, 230, 226) * lit * stage.rng.uniform(0.3, 1), POLE)
 
-    def _lamp(self, stage: Stage, lit: Floats, rng: np.random.Generator) -> None:
+    def _lamp(self, stage: Stage, lit: Floats) -> None:
         top, arm = self.height, self.arm
         self._fill(
             stage, [(0, top - 0.1), (0, top), (arm, top + 0.3), (arm, top + 0.2)], self.color * lit, POLE
@@ -122,29 +122,31 @@ class Pole:
             POLE,
         )
 
-    def _lights(self, stage: Stage, lit: Floats, rng: np.random.Generator) -> None:
-        top, on = self.height, rng.integers(3)
+    def _lights(self, stage: Stage, lit: Floats) -> None:
+        top, on = self.height, stage.rng.integers(3)
         box = [(-0.17, top - 0.95), (-0.17, top + 0.05), (0.17, top + 0.05), (0.17, top - 0.95)]
         self._fill(stage, box, linear(26, 28, 28) * lit, SIGN)
         for k, color in enumerate((linear(70, 220, 110), linear(250, 190, 50), linear(250, 50, 40))):
-            self._ring(stage, 0.1, top - 0.77 + 0.31 * k, color * (1.2 if k == on else 0.06 * lit), 10)
+            self._ring(
+                stage, 0.1, top - 0.77 + 0.31 * k, color * (1.2 if k == on else 0.06 * lit), corners=10
+            )
 
     def _ring(
-        self, stage: Stage, size: float, up: float, color: Floats, corners: int, turn: float = 0.0
+        self, stage: Stage, size: float, up: float, color: Floats, *, corners: int = 18, turn: float = 0.0
     ) -> None:
         angles = np.linspace(0, 2 * np.pi, corners, endpoint=False) + turn
         self._fill(stage, [(size * np.cos(t), up + size * np.sin(t)) for t in angles], color, SIGN)
 
-    def _sign(self, stage: Stage, lit: Floats, rng: np.random.Generator) -> None:
+    def _sign(self, stage: Stage, lit: Floats) -> None:
         up, size = self.height - self.size, self.size
         grey = linear(150, 152, 154) * lit
         red, blue, white = linear(186, 24, 28) * lit, linear(20, 76, 160) * lit, linear(236, 236, 232) * lit
         if self.head == "round":
-            rim, inner = ((red, white), (blue, blue), (red, blue), (red, red))[rng.integers(4)]
-            self._ring(stage, size, up, grey if self.back else rim, 18)
+            rim, inner = ((red, white), (blue, blue), (red, blue), (red, red))[stage.rng.integers(4)]
+            self._ring(stage, size, up, grey if self.back else rim)
             if not self.back:
-                self._ring(stage, size * 0.74, up, inner, 16)
-                mark = rng.choice([0, 0.18, 0.5])
+                self._ring(stage, size * 0.74, up, inner)
+                mark = stage.rng.choice([0, 0.18, 0.5])
                 bar = [
                     (-0.5 * size, up - mark * size),
                     (-0.5 * size, up + mark * size),
@@ -153,10 +155,10 @@ class Pole:
                 ]
                 self._fill(stage, bar, white if inner is not white else linear(20, 20, 20) * lit, SIGN)
         elif self.head == "triangle":
-            turn = np.pi / 2 if rng.random() < 0.7 else -np.pi / 2
-            self._ring(stage, size * 1.2, up, grey if self.back else red, 3, turn)
+            turn = np.pi / 2 if stage.rng.random() < 0.7 else -np.pi / 2
+            self._ring(stage, size * 1.2, up, grey if self.back else red, corners=3, turn=turn)
             if not self.back:
-                self._ring(stage, size * 0.75, up, white, 3, turn)
+                self._ring(stage, size * 0.75, up, white, corners=3, turn=turn)
                 self._fill(
                     stage,
                     [(-0.05, up - 0.1), (-0.05, up + 0.2), (0.05, up + 0.2), (0.05, up - 0.1)],
@@ -164,11 +166,13 @@ class Pole:
                     SIGN,
                 )
         else:
-            self._board(stage, lit, rng, up)
+            self._board(stage, lit, up)
 
-    def _board(self, stage: Stage, lit: Floats, rng: np.random.Generator, up: float) -> None:
-        wide, tall = self.size, self.size * rng.uniform(0.4, 1.3)
-        face = ((20, 76, 160), (24, 110, 70), (232, 232, 228), (240, 200, 40), (120, 84, 60))[rng.integers(5)]
+    def _board(self, stage: Stage, lit: Floats, up: float) -> None:
+        wide, tall = self.size, self.size * stage.rng.uniform(0.4, 1.3)
+        face = ((20, 76, 160), (24, 110, 70), (232, 232, 228), (240, 200, 40), (120, 84, 60))[
+            stage.rng.integers(5)
+        ]
         color = linear(150, 152, 154) * lit if self.back else linear(*face) * lit
         self._fill(
             stage, [(-wide, up - tall), (-wide, up + tall), (wide, up + tall), (wide, up - tall)], color, SIGN
@@ -177,8 +181,8 @@ class Pole:
             return
         ink = (linear(20, 20, 24) if sum(face) > 400 else linear(235, 235, 230)) * lit
         for line in np.arange(-0.6, 0.7, 0.42):  # lettering
-            left, right = -0.8 * wide, rng.uniform(0, 0.8) * wide
-            y = up + line * tall
+            left, right = -0.8 * wide, stage.rng.uniform(0, 0.8) * wide
+            y = float(up + line * tall)
             self._fill(
                 stage,
                 [

@@ -49,12 +49,12 @@ def generate_scene(
     street, light = Street.draw(rng), Light.draw(rng)
     camera = Camera.draw(rng, width, height, x=rng.uniform(-0.5, 1.25) * street.half)
     things = furnish(street, rng)
-    stage = Stage(Canvas(width, height), camera, light)
+    stage = Stage(Canvas(width, height), camera, light, rng)
     for thing in things:
         for shadow in thing.shadows(light):
             stage.cast(shadow, 0.9)
-    paint_sky(stage, rng)
-    paint_ground(stage, street, rng)
+    paint_sky(stage)
+    paint_ground(stage, street)
     for thing in sorted(things, key=lambda thing: -thing.order):
-        thing.draw(stage, rng)
+        thing.draw(stage)
     return develop(stage.canvas.image, rng), stage.canvas.labels

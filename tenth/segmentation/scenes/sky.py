@@ -9,9 +9,9 @@ from tenth.segmentation.scenes.stage import Stage
 from tenth.segmentation.scenes.vocabulary import SKY
 
 
-def paint_sky(stage: Stage, rng: np.random.Generator) -> None:
+def paint_sky(stage: Stage) -> None:
     """Fill the whole canvas with sky."""
-    camera, light = stage.camera, stage.light
+    camera, light, rng = stage.camera, stage.light, stage.rng
     v, u = np.mgrid[: camera.height, : camera.width].astype(np.float32)
     up = np.clip((camera.horizon - v) / camera.focal, 0, None)
     side = (u - camera.width / 2) / camera.focal

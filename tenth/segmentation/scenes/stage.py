@@ -16,7 +16,7 @@ from tenth.segmentation.scenes.light import Light
 
 @dataclass
 class Stage:
-    """Canvas, camera and light of a scene.
+    """Canvas, camera, light and dice of a scene.
 
     Attributes
     ----------
@@ -27,6 +27,7 @@ class Stage:
     canvas: Canvas
     camera: Camera
     light: Light
+    rng: np.random.Generator
     shadow: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +76,7 @@ class Thing(Protocol):
     def shadows(self, light: Light) -> list[Floats]:
         """Polygons (N, 2) of (x, z) that it darkens."""
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint it."""
 
 

@@ -39,7 +39,7 @@ class Side:
     @classmethod
     def draw(cls, rng: np.random.Generator, sign: int, half: float) -> Side:
         """Draw a side beyond a road `half` metres wide on this side."""
-        kind: Kind = rng.choice(["urban", "houses", "park", "works"], p=[0.44, 0.26, 0.16, 0.14])  # type: ignore[assignment]
+        kind: Kind = rng.choice(["urban", "houses", "park", "works"], p=[0.44, 0.26, 0.16, 0.14])
         verge = rng.uniform(0.8, 3) if rng.random() < (0.15 if kind == "urban" else 0.45) else 0.0
         walk = half + verge + rng.uniform(1.5, 5)
         setback = {"urban": 0.0, "houses": rng.uniform(2.5, 7), "park": 14.0, "works": rng.uniform(1, 9)}[
@@ -96,7 +96,8 @@ class Street:
     def middle(self, z: Floats | float) -> Floats:
         """The middle of the road, x in metres, at `z`."""
         bounded = np.minimum(np.asarray(z, np.float32), np.float32(200))
-        return np.float32(self.bend / 2) * bounded * bounded
+        middle: Floats = np.float32(self.bend / 2) * bounded * bounded
+        return middle
 
     def place(self, across: float, z: float) -> float:
         """Return the x of a point `across` metres from the middle of the road at `z`."""

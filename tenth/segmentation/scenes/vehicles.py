@@ -1,131 +1,17 @@
-"""Cars, vans and buses: profiles drawn out to their width."""
+"""Cars, vans and buses on the road."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from tenth.segmentation.scenes.bodies import BUS, HATCHBACK, SEDAN, SUV, VAN, Body
 from tenth.segmentation.scenes.camera import Floats
 from tenth.segmentation.scenes.light import Light, linear
 from tenth.segmentation.scenes.stage import Stage, box_shadow
 from tenth.segmentation.scenes.vocabulary import CAR
-
-
-@dataclass(frozen=True)
-class Body:
-    """Shape of a vehicle, seen from its left side with the front at 0.
-
-    Parameters
-    ----------
-    length, width, height : float
-        Metres.
-    outline : tuple
-        (along, up, glass) from the lower front over the roof to the lower rear, shares of length and height;
-        glass tells that the panel from here to the next point is a window.
-    windows : tuple of tuple
-        Windows in the sides, polygons of (along, up).
-    """
-
-    length: float
-    width: float
-    height: float
-    outline: tuple[tuple[float, float, bool], ...]
-    windows: tuple[tuple[tuple[float, float], ...], ...]
-
-
-def _outline(*points: tuple[float, float, int]) -> tuple[tuple[float, float, bool], ...]:
-    return tuple((along, up, bool(glass)) for along, up, glass in points)
-
-
-SEDAN = Body(
-    4.5,
-    1.78,
-    1.45,
-    _outline(
-        (0, 0.2, 0),
-        (0, 0.46, 0),
-        (0.03, 0.52, 0),
-        (0.28, 0.62, 1),
-        (0.43, 0.98, 0),
-        (0.7, 0.98, 1),
-        (0.88, 0.66, 0),
-        (1, 0.6, 0),
-        (1, 0.2, 0),
-    ),
-    (
-        ((0.33, 0.66), (0.44, 0.92), (0.56, 0.93), (0.56, 0.66)),
-        ((0.58, 0.66), (0.58, 0.93), (0.7, 0.92), (0.82, 0.68)),
-    ),
-)
-HATCHBACK = Body(
-    3.9,
-    1.72,
-    1.5,
-    _outline(
-        (0, 0.2, 0),
-        (0, 0.48, 0),
-        (0.04, 0.56, 0),
-        (0.25, 0.64, 1),
-        (0.42, 0.98, 0),
-        (0.86, 0.96, 1),
-        (0.97, 0.64, 0),
-        (1, 0.56, 0),
-        (1, 0.2, 0),
-    ),
-    (
-        ((0.3, 0.66), (0.43, 0.92), (0.58, 0.93), (0.58, 0.66)),
-        ((0.6, 0.66), (0.6, 0.93), (0.8, 0.92), (0.88, 0.68)),
-    ),
-)
-SUV = Body(
-    4.6,
-    1.9,
-    1.78,
-    _outline(
-        (0, 0.22, 0),
-        (0, 0.55, 0),
-        (0.03, 0.6, 0),
-        (0.24, 0.64, 1),
-        (0.36, 0.98, 0),
-        (0.92, 0.97, 1),
-        (0.98, 0.65, 0),
-        (1, 0.6, 0),
-        (1, 0.22, 0),
-    ),
-    (
-        ((0.28, 0.66), (0.38, 0.92), (0.56, 0.93), (0.56, 0.66)),
-        ((0.58, 0.66), (0.58, 0.93), (0.88, 0.92), (0.92, 0.68)),
-    ),
-)
-VAN = Body(
-    5.4,
-    2.0,
-    2.4,
-    _outline(
-        (0, 0.15, 0), (0, 0.4, 0), (0.12, 0.5, 1), (0.24, 0.9, 0), (0.32, 0.99, 0), (1, 0.99, 0), (1, 0.15, 0)
-    ),
-    (((0.16, 0.52), (0.25, 0.84), (0.34, 0.84), (0.34, 0.52)),),
-)
-BUS = Body(
-    11.0,
-    2.5,
-    3.1,
-    _outline(
-        (0, 0.1, 0),
-        (0, 0.38, 1),
-        (0.01, 0.9, 0),
-        (0.02, 0.99, 0),
-        (0.99, 0.99, 0),
-        (1, 0.85, 1),
-        (1, 0.5, 0),
-        (1, 0.1, 0),
-    ),
-    tuple(
-        ((k / 8 + 0.01, 0.42), (k / 8 + 0.01, 0.82), (k / 8 + 0.115, 0.82), (k / 8 + 0.115, 0.42))
-        for k in range(8)
-    ),
-)
 
 _PAINTS = (
     (235, 235, 232),
@@ -182,7 +68,7 @@ class Vehicle:
         return self.z
 
     def world(self, along: float, up: float, across: float) -> tuple[float, float, float]:
-        """Place of a point of the body: share of the length from the front, of the height, of half the width."""
+        """Place of a point of the body, in shares of length (from the front), height and half the width."""
         ahead = (0.5 - along) * self.body.length
         narrow = 1 - 0.22 * max(0.0, up - 0.6) if self.body not in (VAN, BUS) else 1 - 0.03 * up
         aside = across * self.body.width / 2 * narrow
@@ -198,7 +84,7 @@ class Vehicle:
         corners = [self.world(along, 0, across) for along in (0, 1) for across in (-1, 1)]
         return [box_shadow(light, [(x, z) for x, _, z in corners], self.body.height * 0.9)]
 
-    def draw(self, stage: Stage, rng: np.random.Generator) -> None:
+    def draw(self, stage: Stage) -> None:
         """Paint the shade below it, the panels from far to near, the side that we see, its lights."""
         too_close = self.z < 3.5 + self.body.length / 2 and abs(self.x - stage.camera.x) < 6
         if too_close or not stage.shows(self.x, self.z, self.body.length):
@@ -216,7 +102,7 @@ class Vehicle:
         self._side(stage, side, shade)
         if near:
             self._wheels(stage, side, far=False)
-        self._lights(stage, rng, shade)
+        self._lights(stage, shade)
 
     def _shadow_tone(self, stage: Stage) -> Floats:
         return linear(46, 46, 50) * stage.light.ambient
@@ -234,7 +120,7 @@ class Vehicle:
         """Front, bonnet, roof, rear: each panel between two points of the outline, across the whole width."""
         light, outline = stage.light, self.body.outline
         panels = []
-        for (a0, u0, glass), (a1, u1, _) in zip(outline, outline[1:], strict=False):
+        for (a0, u0, glass), (a1, u1, _) in pairwise(outline):
             quad = [
                 self.world(a0, u0, -1),
                 self.world(a0, u0, 1),
@@ -245,7 +131,7 @@ class Vehicle:
             size = max(float(np.hypot(run, rise)), 1e-3)
             normal = self._normal(rise / size, 0, run / size)
             lit = light.on(normal, shade)
-            mirror = light.horizon * (0.3 if normal[1] < 0.8 else 0.15)
+            mirror = light.horizon * 0.1
             color = (
                 linear(28, 32, 38) * lit + mirror
                 if glass
@@ -284,7 +170,7 @@ class Vehicle:
                 ]
                 stage.fill(ring, color * stage.light.on((0, 0.3, -0.7)), CAR)
 
-    def _lights(self, stage: Stage, rng: np.random.Generator, shade: float) -> None:
+    def _lights(self, stage: Stage, shade: float) -> None:
         """Lamps, plate and bumper of the end that faces us."""
         rear = np.cos(self.turn) > 0
         if abs(np.cos(self.turn)) < 0.5:
@@ -299,12 +185,13 @@ class Vehicle:
             stage.fill(quad, color, CAR)
 
         patch(0.2, 0.3, -0.98, 0.98, linear(36, 36, 38) * lit)
-        lamp = linear(170, 20, 18) * lit if rear else linear(220, 222, 224) * lit
+        lamp: Floats = linear(170, 20, 18) * lit if rear else linear(220, 222, 224) * lit
         if light.dark or (rear and self.braking):
             lamp = linear(255, 40, 30) * 0.9 if rear else linear(255, 244, 220) * 2.0
-        patch(0.42, 0.52, -0.96, -0.66, lamp)
-        patch(0.42, 0.52, 0.66, 0.96, lamp)
-        plate = linear(225, 190, 60) if rng.random() < 0.4 else linear(228, 228, 224)
+        inner = 0.66 if self.body.height < 2 else 0.86
+        patch(0.42, 0.52, -0.96, -inner, lamp)
+        patch(0.42, 0.52, inner, 0.96, lamp)
+        plate = linear(225, 190, 60) if stage.rng.random() < 0.4 else linear(228, 228, 224)
         patch(0.33, 0.4, -0.28, 0.28, plate * lit)
         if not rear:
             patch(0.34, 0.48, -0.55, 0.55, linear(40, 40, 44) * lit)
