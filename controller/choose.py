@@ -72,6 +72,7 @@ def choose_group(loop: Loop, number: int, pool: list[Image]) -> list[Image]:
 def choose_in_image(loop: Loop, image: Image, predictor: Predictor | None) -> Chosen:
     """Rank the superpixels of one image and take those within its budget."""
     picture = as_sample(loop, image).load_image()
+    height, width = picture.shape[:2]
     settings = loop.config.superpixels
     superpixels = slic(
         picture, count=settings.count or None, size=settings.size or None, compactness=settings.compactness
@@ -81,9 +82,9 @@ def choose_in_image(loop: Loop, image: Image, predictor: Predictor | None) -> Ch
     if probabilities is not None and strategy.needs_crf:
         probabilities = dense_crf(probabilities, picture, loop.crf_options)
     scores = strategy.region_scores(ImageMaps(picture, probabilities, superpixels))
-    budget = budget_pixels(loop.config.selection.budget, *superpixels.shape)
+    budget = budget_pixels(loop.config.selection.budget, height, width)
     regions = select_regions(scores, count_by_region(superpixels), budget)
-    return Chosen(superpixels.shape, superpixels, probabilities, scores, regions)
+    return Chosen((height, width), superpixels, probabilities, scores, regions)
 
 
 def describe(loop: Loop, number: int, image: Image, found: Chosen, region: int) -> Region:

@@ -48,7 +48,9 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="controller")
 @click.option("-v", "--verbose", is_flag=True, help="Log every step and every request to standard error.")
 def cli(verbose: bool) -> None:
@@ -86,7 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nInterrupted. Nothing is lost: the same command continues where this one stopped.", err=True)
+        click.echo(
+            "\nInterrupted. Nothing is lost: the same command continues where this one stopped.", err=True
+        )
         sys.exit(130)
 
 

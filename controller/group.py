@@ -50,7 +50,9 @@ class GroupProgress:
     def lines(self) -> list[str]:
         """Return the same for people, with a line for each annotator."""
         lines = [f"Round {self.round} is open: {self.answered} of {self.regions} regions answered."]
-        lines += [f"  {count:5d}  {who}" for who, count in sorted(self.annotators.items(), key=lambda e: -e[1])]
+        lines += [
+            f"  {count:5d}  {who}" for who, count in sorted(self.annotators.items(), key=lambda e: -e[1])
+        ]
         return [*lines, f"  {self.regions - self.answered:5d}  left"]
 
     def to_dict(self) -> dict[str, Any]:

@@ -55,7 +55,10 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
     for image in asked:
         source = LabelMap.load(label_map_path(loop, number, image)).source
         counts += np.bincount(source.ravel(), minlength=len(Source))
-    return {"images": len(asked), **{f"{source.name.lower()}_pixels": int(counts[source]) for source in Source}}
+    return {
+        "images": len(asked),
+        **{f"{source.name.lower()}_pixels": int(counts[source]) for source in Source},
+    }
 
 
 def merge_image(loop: Loop, image: Image, predictor: Predictor | None) -> LabelMap:

@@ -29,9 +29,9 @@ def workspace_option(function: F) -> F:
 
 def output_options(function: F) -> F:
     """Add ``--json`` and ``--quiet``."""
-    function = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output.")(
-        function
-    )
+    function = click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
+    )(function)
     return click.option("--quiet", "-q", is_flag=True, help="No progress bars.")(function)
 
 

@@ -47,7 +47,9 @@ class Oracle:
     exact: bool = False
     seed: int = 0
 
-    def answer(self, region: Region, mask: NDArray[np.bool_], truth: NDArray[np.uint8], classes: ClassSet) -> Result:
+    def answer(
+        self, region: Region, mask: NDArray[np.bool_], truth: NDArray[np.uint8], classes: ClassSet
+    ) -> Result:
         """Return what Label Studio's editor would send for one region.
 
         Parameters
@@ -108,7 +110,9 @@ def answer_group(loop: Loop, labels: Path, oracle: Oracle, annotators: int = 1) 
             "There is no open group to answer. Push one with 'controller next-round "
             f"--workspace {loop.workspace.folder}'."
         )
-    tasks = loop.client.tasks(loop.project, data={"round": group.round}, annotated=False, fields=("id", "data"))
+    tasks = loop.client.tasks(
+        loop.project, data={"round": group.round}, annotated=False, fields=("id", "data")
+    )
     by_task = {region.task_id: region for region in regions_of(loop, group.round, "pushed")}
     asked = [by_task[task["id"]] for task in tasks if task["id"] in by_task]
     users = people(loop, annotators)
@@ -123,7 +127,9 @@ def answer_group(loop: Loop, labels: Path, oracle: Oracle, annotators: int = 1) 
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         submitted = pool.map(submit, enumerate(answers))
-        counts.update(loop.progress.over(submitted, len(answers), f"Round {group.round}: answering", "region"))
+        counts.update(
+            loop.progress.over(submitted, len(answers), f"Round {group.round}: answering", "region")
+        )
     return {"round": group.round, "answered": sum(counts.values()), "annotators": dict(counts)}
 
 
@@ -139,7 +145,9 @@ def prepare(
         truth = ground_truth(labels, image, len(loop.classes))
         for region in regions:
             if region.image_id == image_id:
-                superpixels = loop.workspace.arrays.load(superpixels_name(region.round, image_id))["superpixels"]
+                superpixels = loop.workspace.arrays.load(superpixels_name(region.round, image_id))[
+                    "superpixels"
+                ]
                 mask = superpixels == region.superpixel
                 prepared.append((region, oracle.answer(region, mask, truth, loop.classes)))
     return prepared
@@ -149,7 +157,9 @@ def ground_truth(labels: Path, image: Image, classes: int) -> NDArray[np.uint8]:
     """Read the label map of an image."""
     path = labels / f"{Path(image.key).name}.png"
     if not path.exists():
-        raise DataError(f"{image.key} has no ground truth: {path} does not exist. --labels is the folder of the maps.")
+        raise DataError(
+            f"{image.key} has no ground truth: {path} does not exist. --labels is the folder of the maps."
+        )
     truth = read_labels(path, classes)
     if truth.shape != (image.height, image.width):
         raise DataError(

@@ -35,8 +35,10 @@ def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
         size = min(loop.config.selection.group_size, left)
         names = [name for name, _ in OPENING]
         lines += [f"round {following}: {name}" for name in names]
-        lines.append(f"round {following} asks about {size} of {left} images, at most "
-                     f"{loop.config.selection.max_regions} regions")
+        lines.append(
+            f"round {following} asks about {size} of {left} images, at most "
+            f"{loop.config.selection.max_regions} regions"
+        )
     return lines or ["nothing: every image of the pool has been asked"]
 
 

@@ -12,11 +12,10 @@ from sqlalchemy.orm import Session
 from controller.loop import Loop
 from controller.push import regions_of
 from tenth.label_studio.regions import RegionCrop
-from tenth.label_studio.results import ParsedAnswer, ResultError, SkippedAnswer, parse_annotation
+from tenth.label_studio.results import ParsedAnswer, ResultError, SkippedError, parse_annotation
 from tenth.workspace.database import Answer, Image, Problem, Region, utc_now
 
 log = logging.getLogger(__name__)
-
 
 
 def pull(loop: Loop, number: int) -> dict[str, Any]:
@@ -39,7 +38,9 @@ def pull(loop: Loop, number: int) -> dict[str, Any]:
         session.execute(update(Region).where(Region.id.in_(asked)).values(state="unanswered"))
         session.execute(update(Region).where(Region.id.in_(seen)).values(state="answered"))
     for problem in problems:
-        log.warning("Task %d: answer %s set aside: %s", problem.task_id, problem.annotation_id, problem.reason)
+        log.warning(
+            "Task %d: answer %s set aside: %s", problem.task_id, problem.annotation_id, problem.reason
+        )
     withdrawn = withdraw(loop, number)
     return {"answers": len(answers), "problems": len(problems), "withdrawn": withdrawn}
 
@@ -65,7 +66,7 @@ def read_task(
                 image_shape=(image.height or 0, image.width or 0),
                 classes=loop.classes,
             )
-        except SkippedAnswer:
+        except SkippedError:
             continue
         except ResultError as error:
             yield Problem(

@@ -75,11 +75,25 @@ def render_tasks(
         mask = superpixels == region.superpixel
         crop = RegionCrop(region.x, region.y, region.width, region.height, region.scale)
         overview = base64.b64encode(render_overview(picture, mask, crop)).decode()
-        task = region_task(region.id, number, image.key, "", f"data:image/jpeg;base64,{overview}", crop)
+        task = region_task(
+            region_id=region.id,
+            round_number=number,
+            image_key=image.key,
+            crop_url="",
+            overview_url=f"data:image/jpeg;base64,{overview}",
+            crop=crop,
+        )
         if version is not None:
             parts = None if region.parts is None else loop.workspace.arrays.load(region.parts)["parts"]
             task["predictions"] = [
-                region_prediction(loop.classes, crop, region.guess, region.confidence or 0.0, version, parts)
+                region_prediction(
+                    loop.classes,
+                    crop,
+                    guess=region.guess,
+                    score=region.confidence or 0.0,
+                    model_version=version,
+                    parts=parts,
+                )
             ]
         yield f"{region.id}.png", render_crop(picture, mask, crop), task
 

@@ -37,7 +37,12 @@ def round_row(loop: Loop, current: Round) -> dict[str, Any]:
     with loop.workspace.database.reading() as session:
         images = count(session, select(func.count()).where(Image.round == number))
         regions = count(session, select(func.count()).where(Region.round == number))
-        answers = select(Answer).join(Region, Answer.region_id == Region.id).where(Region.round == number).subquery()
+        answers = (
+            select(Answer)
+            .join(Region, Answer.region_id == Region.id)
+            .where(Region.round == number)
+            .subquery()
+        )
         keys = count(session, select(func.sum(answers.c.keys)))
         answered = count(session, select(func.count(func.distinct(answers.c.region_id))))
         problems = count(session, select(func.count()).where(Problem.round == number))
@@ -75,7 +80,8 @@ def pixel_share(session: Session, number: int) -> float:
 def asked_pixels(session: Session, number: int) -> int:
     """Return the pixels of all images asked up to round `number`."""
     return count(
-        session, select(func.sum(Image.height * Image.width)).where(Image.role == "asked", Image.round <= number)
+        session,
+        select(func.sum(Image.height * Image.width)).where(Image.role == "asked", Image.round <= number),
     )
 
 

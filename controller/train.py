@@ -77,7 +77,9 @@ def trained_network(loop: Loop, name: str) -> SegmentationNetwork:
     """Return the network that :func:`fit_network` left under `name`, in evaluation mode."""
     path = training_folder(loop) / f"{name}.safetensors"
     if not path.exists():
-        raise DataError(f"{path} is missing: the training of {name} has not been finished. Run the command again.")
+        raise DataError(
+            f"{path} is missing: the training of {name} has not been finished. Run the command again."
+        )
     network = loop.network_spec.build(pretrained=False)
     network.load_state_dict(load_file(path))
     return network.eval()

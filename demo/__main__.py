@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import click
+from controller.report import write_report
 
 from controller.control import train_control
 from controller.loop import Loop
 from controller.options import table
-from controller.report import write_report
 from controller.status import round_rows
 from demo.services import Services
 from demo.settings import ROUNDS, SCENES, DemoSettings, folder_settings, scene_settings
@@ -27,10 +27,20 @@ HERE = Path(__file__).parent
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Your data set's folder.")
+@click.option(
+    "--data", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Your data set's folder."
+)
 @click.option("--keep", is_flag=True, help="Push one more group and stay up, for a person to answer it.")
-@click.option("--label-studio", type=click.Path(path_type=Path, exists=True), required=True, help="Its executable.")
-@click.option("--rounds", default=ROUNDS, show_default=True, type=click.IntRange(1), help="Rounds after the initial model.")
+@click.option(
+    "--label-studio", type=click.Path(path_type=Path, exists=True), required=True, help="Its executable."
+)
+@click.option(
+    "--rounds",
+    default=ROUNDS,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Rounds after the initial model.",
+)
 def main(data: Path | None, keep: bool, label_studio: Path, rounds: int) -> None:
     """Train an initial model, run rounds with a simulated annotator, and compare with a control."""
     started = time.perf_counter()
@@ -40,7 +50,9 @@ def main(data: Path | None, keep: bool, label_studio: Path, rounds: int) -> None
     shutil.rmtree(work, ignore_errors=True)
     with Services(label_studio, work) as services:
         say(f"Label Studio {services.version} runs at {services.label_studio.url}")
-        services.controller("init", "--dataset", str(dataset), "--title", "Tenth demo", *settings.as_options())
+        services.controller(
+            "init", "--dataset", str(dataset), "--title", "Tenth demo", *settings.as_options()
+        )
         services.start_backend()
         services.controller("init", "--backend-url", services.backend_url)
         run_rounds(services, dataset, rounds, keep=keep)
@@ -83,7 +95,17 @@ def summarize(
     loop: Loop, services: Services, data: Path | None, control: dict[str, float | None], seconds: float
 ) -> dict[str, object]:
     """Return what `summary.json` holds."""
-    keys = ("round", "images", "regions", "pixel_share", "extra_share", "keys", "miou_val", "miou_test", "seconds")
+    keys = (
+        "round",
+        "images",
+        "regions",
+        "pixel_share",
+        "extra_share",
+        "keys",
+        "miou_val",
+        "miou_test",
+        "seconds",
+    )
     closed = [row for row in round_rows(loop) if row["state"] == "closed"]
     return {
         "label_studio_version": services.version,
@@ -99,14 +121,28 @@ def print_summary(summary: dict[str, object]) -> None:
     steps: list[str] = []
     for row in summary["rounds"]:
         steps += [name for name in row["seconds"] if name not in steps]
-    header = ["round", "images", "regions", "pixel share", "keys", "mIoU val", "mIoU test", *(f"{s} s" for s in steps)]
+    header = [
+        "round",
+        "images",
+        "regions",
+        "pixel share",
+        "keys",
+        "mIoU val",
+        "mIoU test",
+        *(f"{s} s" for s in steps),
+    ]
     fields = ("round", "images", "regions", "pixel_share", "keys", "miou_val", "miou_test")
-    rows = [[*(row[f] for f in fields), *(_seconds(row["seconds"], s) for s in steps)] for row in summary["rounds"]]
+    rows = [
+        [*(row[f] for f in fields), *(_seconds(row["seconds"], s) for s in steps)]
+        for row in summary["rounds"]
+    ]
     control = summary["control"]
     blank = [None] * len(steps)
     rows.append(["control", None, None, None, None, control["miou_val"], control["miou_test"], *blank])
     print("\n".join(["", *table(header, rows), ""]))
-    print(f"{summary['seconds']:.0f} s in all. Numbers: {HERE / 'summary.json'}   Pictures: {HERE / 'report.html'}")
+    print(
+        f"{summary['seconds']:.0f} s in all. Numbers: {HERE / 'summary.json'}   Pictures: {HERE / 'report.html'}"
+    )
 
 
 def _seconds(seconds: dict[str, float], step: str) -> int | None:

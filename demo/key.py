@@ -6,5 +6,7 @@ import json
 from pathlib import Path
 
 if __name__ == "__main__":
-    secrets = json.loads((Path(__file__).parent / "work" / "label-studio" / "secrets.json").read_text("utf-8"))
+    secrets = json.loads(
+        (Path(__file__).parent / "work" / "label-studio" / "secrets.json").read_text("utf-8")
+    )
     print(secrets["token"])

@@ -67,7 +67,15 @@ class Services:
         TenthError
             When it ends with an error; its own message is on the screen already.
         """
-        call = [sys.executable, "-m", "controller.cli", command, "--workspace", str(self.workspace), *arguments]
+        call = [
+            sys.executable,
+            "-m",
+            "controller.cli",
+            command,
+            "--workspace",
+            str(self.workspace),
+            *arguments,
+        ]
         code = subprocess.run(call, check=False).returncode
         if code:
             error = TenthError(f"'controller {command}' ended with {code}; the reason stands above.")
@@ -80,7 +88,15 @@ class Services:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         self.backend_url = f"http://127.0.0.1:{port}"
-        call = [sys.executable, "-m", "ls_backend.cli", "--workspace", str(self.workspace), "--port", str(port)]
+        call = [
+            sys.executable,
+            "-m",
+            "ls_backend.cli",
+            "--workspace",
+            str(self.workspace),
+            "--port",
+            str(port),
+        ]
         with (self.work / "ls-backend.log").open("wb") as log:
             self.backend = subprocess.Popen(call, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + BACKEND_START_LIMIT

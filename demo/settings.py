@@ -8,7 +8,7 @@ from typing import Any
 from tenth.segmentation.dataset import FolderDataset
 
 SCENES = {"train": 90, "val": 20, "test": 30, "width": 320, "height": 240, "seed": 7}
-"""Generated street scenes; 12 of the training scenes are the initial labelled set, the others are the pool."""
+"""Generated street scenes; 12 of the training scenes are the initial set, the others the pool."""
 
 ROUNDS = 3
 
@@ -34,7 +34,12 @@ def scene_settings() -> DemoSettings:
     return DemoSettings(
         {
             "data": {"initial_count": 12},
-            "training": {"initial_iterations": 600, "round_iterations": 250, "validate_every": 100, "patience": 2},
+            "training": {
+                "initial_iterations": 600,
+                "round_iterations": 250,
+                "validate_every": 100,
+                "patience": 2,
+            },
             "superpixels": {"size": 500},
             "selection": {"group_size": 20, "max_regions": 200},
         }
@@ -48,7 +53,12 @@ def folder_settings(dataset: FolderDataset) -> DemoSettings:
     return DemoSettings(
         {
             "data": {"initial_count": initial},
-            "training": {"initial_iterations": 800, "round_iterations": 400, "validate_every": 200, "patience": 2},
+            "training": {
+                "initial_iterations": 800,
+                "round_iterations": 400,
+                "validate_every": 200,
+                "patience": 2,
+            },
             "selection": {"group_size": min(60, max(1, (labelled - initial) // 4))},
         }
     )

@@ -28,5 +28,8 @@ def command(workspace: Path, version: str | None, split: str, as_json: bool, qui
     matrix = evaluate(loop.predictor(version), samples, loop.classes, loop.progress, f"Evaluating on {split}")
     figures = matrix.to_dict(loop.classes.names)
     lines = table(["class", "IoU"], [[name, value] for name, value in figures["iou"].items()])
-    lines += ["", f"mIoU {matrix.miou:.4f}   pixel accuracy {matrix.pixel_accuracy:.4f}   {version} on {split}"]
+    lines += [
+        "",
+        f"mIoU {matrix.miou:.4f}   pixel accuracy {matrix.pixel_accuracy:.4f}   {version} on {split}",
+    ]
     echo_result({"version": version, "split": split, **figures}, as_json, lines)

@@ -26,9 +26,13 @@ Examples:
     help="Go on once this share of the group is answered; the rest is withdrawn. Default: all of it.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what the call would do, and do nothing.")
-@click.option("--no-push", is_flag=True, help="Learn from the open group and stop, without pushing another one.")
+@click.option(
+    "--no-push", is_flag=True, help="Learn from the open group and stop, without pushing another one."
+)
 @output_options
-def command(workspace: Path, accept_partial: float, dry_run: bool, no_push: bool, as_json: bool, quiet: bool) -> None:
+def command(
+    workspace: Path, accept_partial: float, dry_run: bool, no_push: bool, as_json: bool, quiet: bool
+) -> None:
     """Close the open group and push the next one.
 
     \b
@@ -56,9 +60,13 @@ def command(workspace: Path, accept_partial: float, dry_run: bool, no_push: bool
     if outcome.closed is not None:
         row = rows[outcome.closed]
         scores = ", ".join(
-            f"{name} mIoU {row['miou_' + name]:.4f}" for name in ("val", "test") if row["miou_" + name] is not None
+            f"{name} mIoU {row['miou_' + name]:.4f}"
+            for name in ("val", "test")
+            if row["miou_" + name] is not None
         )
-        lines.append(f"Round {outcome.closed} is closed: {row['trained_version']}{', ' + scores if scores else ''}.")
+        lines.append(
+            f"Round {outcome.closed} is closed: {row['trained_version']}{', ' + scores if scores else ''}."
+        )
         if row["problems"]:
             lines.append(f"{row['problems']} answers were set aside; 'controller status' lists them.")
     if outcome.opened is not None:

@@ -19,15 +19,29 @@ Examples:
 )
 @workspace_option
 @click.option(
-    "--labels", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True, help="Ground truth: NAME.png."
+    "--labels",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Ground truth: NAME.png.",
 )
-@click.option("--noise", type=click.FloatRange(0, 1), default=0.0, help="Share of wrong answers.  [default: 0]")
-@click.option("--annotators", type=click.IntRange(1), default=1, help="People to divide the work among.  [default: 1]")
+@click.option(
+    "--noise", type=click.FloatRange(0, 1), default=0.0, help="Share of wrong answers.  [default: 0]"
+)
+@click.option(
+    "--annotators", type=click.IntRange(1), default=1, help="People to divide the work among.  [default: 1]"
+)
 @click.option("--exact", is_flag=True, help="Paint regions that hold several classes, pixel by pixel.")
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the wrong answers.  [default: 0]")
 @output_options
 def command(
-    workspace: Path, labels: Path, noise: float, annotators: int, exact: bool, seed: int, as_json: bool, quiet: bool
+    workspace: Path,
+    labels: Path,
+    noise: float,
+    annotators: int,
+    exact: bool,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Answer the open group from ground truth, as a person would: a simulated annotator.
 

@@ -18,12 +18,20 @@ Examples:
 )
 @workspace_option
 @click.argument("images", nargs=-1, required=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results."
+)
 @click.option("--version", "version", help="Model version; the one in use by default.")
 @click.option("--crf", is_flag=True, help="Refine with the dense CRF of the configuration.")
 @output_options
 def command(
-    workspace: Path, images: tuple[str, ...], out: Path, version: str | None, crf: bool, as_json: bool, quiet: bool
+    workspace: Path,
+    images: tuple[str, ...],
+    out: Path,
+    version: str | None,
+    crf: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Label images: files, folders or URLs.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,14 +22,32 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:  # noqa: ARG00
     loop = Loop.open(workspace)
     rows = round_rows(loop)
     problems = problem_rows(loop)
-    document = {"current_version": loop.workspace.models.current(), "rounds": rows, "problems": problems}
+    document: dict[str, Any] = {
+        "current_version": loop.workspace.models.current(),
+        "rounds": rows,
+        "problems": problems,
+    }
     lines = [f"Model in use: {document['current_version'] or 'none yet'}", ""]
-    header = ["round", "state", "images", "regions", "answered", "pixel share", "keys", "mIoU val", "mIoU test", "s"]
+    header = [
+        "round",
+        "state",
+        "images",
+        "regions",
+        "answered",
+        "pixel share",
+        "keys",
+        "mIoU val",
+        "mIoU test",
+        "s",
+    ]
     lines += table(
         header,
         [
             [
-                *(row[name] for name in ("round", "state", "images", "regions", "answered", "pixel_share", "keys")),
+                *(
+                    row[name]
+                    for name in ("round", "state", "images", "regions", "answered", "pixel_share", "keys")
+                ),
                 row["miou_val"],
                 row["miou_test"],
                 round(sum(row["seconds"].values())),

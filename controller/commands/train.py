@@ -26,10 +26,10 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:
     A training that was killed resumes from its last checkpoint.
     """
     from controller.loop import Loop
-    from controller.round import is_pending, learn_initial
-    from controller.retrain import retrain
-    from controller.status import round_rows
     from controller.pool import register_images
+    from controller.retrain import retrain
+    from controller.round import is_pending, learn_initial
+    from controller.status import round_rows
 
     loop = Loop.open(workspace, make_progress(quiet))
     with loop.workspace.lock():
@@ -37,8 +37,14 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:
         if is_pending(loop, 0):
             learn_initial(loop)
             row = round_rows(loop)[0]
-            result: dict[str, Any] = {"version": row["trained_version"], "val": row["miou_val"], "test": row["miou_test"]}
+            result: dict[str, Any] = {
+                "version": row["trained_version"],
+                "val": row["miou_val"],
+                "test": row["miou_test"],
+            }
         else:
             result = retrain(loop)
-    scores = ", ".join(f"{name} mIoU {result[name]:.4f}" for name in ("val", "test") if result[name] is not None)
+    scores = ", ".join(
+        f"{name} mIoU {result[name]:.4f}" for name in ("val", "test") if result[name] is not None
+    )
     echo_result(result, as_json, [f"Published {result['version']}{': ' + scores if scores else ''}."])

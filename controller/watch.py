@@ -1,0 +1,103 @@
+"""Rounds by themselves: wait until the open group is answered, then close it and push the next one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from controller.group import GroupIncomplete
+from controller.loop import Loop
+from controller.retrain import retrain
+from controller.round import Outcome, next_round
+from tenth.errors import LabelStudioError
+
+START_TRAINING = "START_TRAINING"
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """How to watch.
+
+    Parameters
+    ----------
+    accept_partial : float
+        Share of a group that lets the round go on, in 0..1.
+    poll : float
+        Seconds between two looks at Label Studio itself: webhooks get lost.
+    look : float
+        Seconds between two looks into the inbox.
+    rounds : int or None
+        Rounds to push before stopping; ``None`` goes on until the pool is empty.
+    """
+
+    accept_partial: float = 1.0
+    poll: float = 60.0
+    look: float = 2.0
+    rounds: int | None = None
+
+
+def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callable[[str], None]) -> None:
+    """Run rounds until the pool is empty, `options.rounds` are pushed, or `stop` is set.
+
+    An event of the inbox leads to a look at once; without any, Label Studio is asked every `options.poll` seconds.
+    A press of "Start Training" while the group is incomplete trains the model in use further on what is known; the
+    open group keeps its version. While Label Studio is out of reach the watch goes on.
+    """
+    pushed = 0
+    waited = options.poll
+    said = ""
+    while not stop.is_set():
+        actions = take_events(loop)
+        if actions or waited >= options.poll:
+            waited = 0.0
+            try:
+                outcome = step(loop, options.accept_partial)
+            except GroupIncomplete as error:
+                text = str(error).splitlines()[0]
+                if START_TRAINING in actions:
+                    tell(f"Trained further on request: {train_further(loop)}.")
+            except LabelStudioError as error:
+                text = f"Label Studio: {error} Trying again in {options.poll:g} s."
+            else:
+                tell(describe(outcome))
+                pushed += outcome.opened is not None
+                if outcome.opened is None or pushed == options.rounds:
+                    return
+                waited = options.poll
+                continue
+            if text != said:
+                tell(text)
+                said = text
+        stop.wait(options.look)
+        waited += options.look
+
+
+def take_events(loop: Loop) -> set[str]:
+    """Mark the events of the inbox as handled; return their actions."""
+    events = loop.workspace.inbox.pending()
+    loop.workspace.inbox.handled([event.id for event in events])
+    return {event.action for event in events}
+
+
+def train_further(loop: Loop) -> str:
+    """Train the model in use further under the workspace's lock; return the new version."""
+    with loop.workspace.lock():
+        return str(retrain(loop)["version"])
+
+
+def step(loop: Loop, accept_partial: float) -> Outcome:
+    """Run one call of next-round under the workspace's lock."""
+    with loop.workspace.lock():
+        return next_round(loop, accept_partial=accept_partial)
+
+
+def describe(outcome: Outcome) -> str:
+    """Return what a call of next-round did, in one line."""
+    parts = []
+    if outcome.closed is not None:
+        parts.append(f"Round {outcome.closed} is closed")
+    parts.append(
+        f"round {outcome.opened} is pushed" if outcome.opened else f"no group was pushed: {outcome.reason}"
+    )
+    return "; ".join(parts) + "."
