@@ -54,8 +54,8 @@ class CrfProcess:
                 self._end()
                 raise DataError(
                     f"The dense CRF's process died at an image of {image.shape[1]} × {image.shape[0]} pixels "
-                    f"and {len(probabilities)} classes; most likely memory ran out. Give the machine more, or "
-                    "the task a smaller image."
+                    f"and {len(probabilities)} classes; most likely memory ran out. Give the machine more, "
+                    "or the task a smaller image."
                 ) from error
         if isinstance(answer, DataError):
             raise answer

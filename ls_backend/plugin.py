@@ -1,7 +1,7 @@
 """The same model for `label-studio-ml`, HumanSignal's own server (extra ``ml``).
 
-Its usual `_wsgi.py` does ``init_app(model_class=TenthModel)``. Set TENTH_WORKSPACE to the workspace's folder and
-BASIC_AUTH_USER and BASIC_AUTH_PASS to the login.
+Its usual `_wsgi.py` does ``init_app(model_class=TenthModel)``. Set TENTH_WORKSPACE to the workspace's folder
+and BASIC_AUTH_USER and BASIC_AUTH_PASS to the login.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class TenthModel(LabelStudioMLBase):  # type: ignore[misc]
 
     def setup(self) -> None:
         """Tell the server the version that answers now; it stores it for the project."""
-        workspace, _ = _serving(_folder())
+        workspace = _serving(_folder())[0]
         self.set("model_version", version_for(workspace, project_id(self.project_id)) or NO_MODEL)
 
     def predict(
         self,
         tasks: list[dict[str, Any]],
         context: Mapping[str, Any] | None = None,  # noqa: ARG002 - part of the protocol
-        **_: Any,
+        **_kwargs: Any,
     ) -> ModelResponse:
         """Answer region tasks and whole-image tasks as `POST /predict` does.
 
@@ -48,18 +48,15 @@ class TenthModel(LabelStudioMLBase):  # type: ignore[misc]
         ModelResponse
             A prediction for each task, in order; empty where the task failed.
         """
-        _, predictions = _serving(_folder())
+        predictions = _serving(_folder())[1]
         found = predictions.predict(tasks, project_id(self.project_id), self.get("label_config") or "")
         return ModelResponse(
-            predictions=[
-                [PredictionValue(**one) for one in (entry if isinstance(entry, list) else [entry])]
-                for entry in found
-            ]
+            predictions=[PredictionValue(**entry) if isinstance(entry, dict) else [] for entry in found]
         )
 
-    def fit(self, event: str, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+    def fit(self, event: str, data: Mapping[str, Any], **_kwargs: Any) -> dict[str, Any]:
         """Put the event into the inbox for `controller watch`; nothing is trained inside the request."""
-        workspace, _ = _serving(_folder())
+        workspace = _serving(_folder())[0]
         body = dict(data)
         return {"event": workspace.inbox.put(event, project_id(body.get("project")), essence(body))}
 
