@@ -146,8 +146,11 @@ class ICNet(SegmentationNetwork):
     def _initialise(self) -> None:
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d) and not name.startswith("encoder."):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                if module.bias is not None:
+                if module.bias is None:
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                else:
+                    # A classifier: near zero, so that training starts from even odds.
+                    nn.init.normal_(module.weight, std=0.01)
                     nn.init.zeros_(module.bias)
 
     def _high(self, x: Tensor) -> Tensor:

@@ -30,6 +30,12 @@ def test_losses_have_the_weights_and_scales_of_the_cascade():
     assert [tuple(output.logits.shape[2:]) for output in outputs] == [(24, 40), (12, 20), (6, 10)]
 
 
+def test_training_starts_from_even_odds():
+    for output in built(SPEC).training_outputs(images(96, 160)):
+        probabilities = output.logits.softmax(1)
+        assert 0.1 < probabilities.min() < probabilities.max() < 0.4  # five classes
+
+
 def test_the_encoder_sees_half_the_image_once_and_the_low_branch_half_of_its_map():
     network = built(SPEC)
     seen = {}
