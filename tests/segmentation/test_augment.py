@@ -66,8 +66,13 @@ def test_zooming_doubles_without_a_shift():
     new_image, new_labels = Augmentation((80, 120), (2, 2), False, 0)(image, labels, np.random.default_rng(0))
     np.testing.assert_array_equal(new_labels, labels.repeat(2, 0).repeat(2, 1))
     np.testing.assert_array_equal(new_image[:38, :58], image.repeat(2, 0).repeat(2, 1)[:38, :58])
-    _, small = Augmentation((20, 30), (0.5, 0.5), False, 0)(image, labels, np.random.default_rng(0))
-    np.testing.assert_array_equal(small, labels[1::2, 1::2])
+
+
+def test_shrinking_takes_the_label_in_the_middle():
+    labels = np.arange(81, dtype=np.uint8).reshape(9, 9)
+    third = Augmentation((3, 3), (1 / 3, 1 / 3), False, 0)
+    _, small = third(colours(labels // 27), labels, np.random.default_rng(0))
+    np.testing.assert_array_equal(small, labels[1::3, 1::3])
 
 
 def test_mirrors_about_half():

@@ -48,7 +48,7 @@ class Checkpoint:
         header = {KEY: json.dumps({"identity": self.identity, "state": self.state})}
         # Clones, since safetensors refuses tensors that share memory, as those of shared layers do.
         tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in self.tensors.items()}
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = path.with_name(f".{path.name}.tmp")
         try:
             save_file(tensors, temporary, header)
             with temporary.open("rb") as file:

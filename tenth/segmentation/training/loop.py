@@ -200,8 +200,8 @@ class _Run:
             if not str(error).startswith("Expected more than 1 value per channel"):
                 raise
             raise ConfigurationError(
-                f"With batch_size = {len(inputs)} and {inputs.shape[2]}×{inputs.shape[3]} pixels a feature map "
-                "of the network shrinks to a single value, and batch normalisation needs more than one. "
+                f"With batch_size = {len(inputs)} and {inputs.shape[2]}×{inputs.shape[3]} pixels a feature "
+                "map of the network shrinks to a single value, and batch normalisation needs more than one. "
                 "Take batch_size = 2 or more, or a larger crop."
             ) from error
 

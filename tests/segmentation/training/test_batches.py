@@ -42,4 +42,5 @@ def test_a_set_smaller_than_the_batch_fills_it_with_different_views(count):
     assert images.shape == (8, 16, 16, 3)
     assert labels.shape == (8, 16, 16)
     assert images.dtype == labels.dtype == np.uint8
-    assert len({view.tobytes() for view in images}) == 8
+    more, _ = batches(count, 8).load(1)
+    assert len({view.tobytes() for view in [*images, *more]}) == 16

@@ -6,13 +6,16 @@ import pytest
 import torch
 from tiny_network import CLASSES, IMAGES, ColourImage, TinyNetwork
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 from tenth.errors import ConfigurationError
 from tenth.progress import Progress
+from tenth.segmentation.augment import Augmentation
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.networks import ScaledLogits, SegmentationNetwork, build_network
 from tenth.segmentation.training import TrainingOptions, train
+from tenth.segmentation.training.batches import Batches
 
 OPTIONS = TrainingOptions(
     iterations=12, batch_size=4, learning_rate=0.05, device="cpu", precision="f32", checkpoint_every=5
@@ -77,6 +80,39 @@ def test_learns(device, precision, class_weighting):
     assert accuracy(network) > 0.9
     assert not network.training
     assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
+
+
+@pytest.mark.parametrize("class_weighting", ["none", "frequency"])
+def test_equals_a_plain_pytorch_loop(class_weighting):
+    options = replace(OPTIONS, weight_decay=0.01, class_weighting=class_weighting)
+    ours, plain = TinyNetwork(), TinyNetwork()
+    ours.stem[3].p = plain.stem[3].p = 0.0
+    optimizer = torch.optim.SGD(plain.parameters(), 0.05, momentum=0.9, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, options.iterations, power=0.9)
+    labels = np.stack([image.load()[1] for image in IMAGES])
+    share = torch.tensor([(labels == i).sum() / (labels != 255).sum() for i in range(CLASSES)])
+    weights = None if class_weighting == "none" else (1 / torch.log(1.02 + share)).float()
+    mean, std = torch.tensor(plain.mean), torch.tensor(plain.std)
+    batches, expected = Batches(IMAGES, Augmentation((24, 32)), 4, 0), []
+    for step in range(options.iterations):
+        images, labels = (torch.from_numpy(array) for array in batches.load(step))
+        outputs = plain.training_outputs(((images / 255 - mean) / std).permute(0, 3, 1, 2))
+        loss = sum(
+            output.weight
+            * F.cross_entropy(
+                output.logits,
+                labels[:, stride // 2 :: stride, stride // 2 :: stride].long(),
+                weights,
+                ignore_index=255,
+            )
+            for output, stride in zip(outputs, (2, 4), strict=True)
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        expected.append(loss.item())
+    np.testing.assert_allclose(train(ours, IMAGES, options).losses, expected, rtol=1e-4)
 
 
 def test_is_a_function_of_the_seed_and_leaves_the_callers_randomness_alone():
