@@ -15,6 +15,8 @@ from tenth.progress import SILENT, Progress
 # The server refuses more files in one request by default, and more bytes than 250 MB.
 _FILES_A_REQUEST = 100
 _BYTES_A_REQUEST = 64 * 1024 * 1024
+# How the server spells what lies in a bucket; its own idea of its host may not be the one we reach it by.
+_BUCKET_PATH = re.compile(r"https?://[^/]+(/.*)?(/tasks/\d+/(?:resolve|presign)/\?fileuri=.+)")
 # Characters that Label Studio keeps as they are in the name of an uploaded file.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(png|jpg|jpeg)")
 
@@ -85,6 +87,8 @@ class FileCalls:
         LabelStudioRefused, LabelStudioUnreachable
             When this server does not give it.
         """
+        if bucket := _BUCKET_PATH.fullmatch(url):
+            url = bucket[2]
         own = self.connection.url
         if url.startswith(f"{own}/") or (url.startswith("/") and not url.startswith("//")):
             path = url.removeprefix(own)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tenth.errors import ConfigurationError
+from tenth.errors import ConfigurationError, LabelStudioRefused
 from tenth.label_studio.client import LabelStudioClient
 from tenth.label_studio.crops import CropStore, build_crop_store
 from tenth.label_studio.server import EmbeddedLabelStudio
@@ -102,3 +102,15 @@ def test_a_folder_that_the_server_does_not_serve_is_refused(
     store = build_crop_store("local-files", client=client, project=project, folder=str(tmp_path / "crops"))
     with pytest.raises(ConfigurationError, match="must be a subdirectory of LOCAL_FILES_DOCUMENT_ROOT"):
         store.put([("r4-1.png", picture(1))])
+
+
+def test_a_bucket_that_the_server_cannot_read_is_refused(client: LabelStudioClient, project: int) -> None:
+    with pytest.raises(LabelStudioRefused, match="/api/storages/s3/"):
+        client.create_s3_storage(
+            project,
+            "crops",
+            access_key="k",
+            secret_key="s",
+            region="us-east-1",
+            endpoint="http://127.0.0.1:9",
+        )
