@@ -153,7 +153,8 @@ def _markings(
 
     def line(across: float, width: float, dashes: Floats | float) -> Floats:
         share: Floats = np.clip((width / 2 - np.abs(view.across - across)) / view.wide + 0.5, 0, 1)
-        return share * np.minimum(1, width / view.wide) * dashes
+        narrow: Floats = np.minimum(1, width / view.wide)
+        return share * narrow * dashes
 
     on = np.zeros_like(color[..., 0])
     if street.lanes > 1 and rng.random() < 0.9:
