@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -176,7 +176,9 @@ def _explained(url: URL) -> Iterator[None]:
     """Turn what the driver says when there is no database into an error for the user."""
     try:
         yield
-    except OperationalError as error:
+    except DatabaseError as error:
+        if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+            raise  # a broken constraint is a mistake of ours; a file that is no database is not
         raise ConfigurationError(
             f"The database {url!r} cannot be used: {str(error.orig).strip()}. "
             "Check [database] url, and that the server runs and the folder can be written."

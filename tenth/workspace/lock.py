@@ -56,6 +56,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         if descriptor in _held:  # a forked child that leaves the context has let go already
             _held.discard(descriptor)
             _write(descriptor, "")
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # also for a child that is just being forked
             os.close(descriptor)
 
 

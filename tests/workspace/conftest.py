@@ -1,4 +1,4 @@
-"""Databases to test on: SQLite always, PostgreSQL where TENTH_TEST_POSTGRES is a URL that may create databases."""
+"""Databases to test on: SQLite, and PostgreSQL where TENTH_TEST_POSTGRES is the URL of a server."""
 
 import os
 import uuid

@@ -44,8 +44,8 @@ def an_image(number: int = 1) -> Image:
 
 def a_region(superpixel: int = 3, image: int = 1) -> Region:
     return Region(
-        id=f"r1-{image:06d}-{superpixel:04d}", round=1, image_id=image, superpixel=superpixel, area=9, score=1.5,
-        guess=2, confidence=0.5, x=0, y=0, width=4, height=4, scale=8,
+        id=f"r1-{image:06d}-{superpixel:04d}", round=1, image_id=image, superpixel=superpixel, area=9,
+        score=1.5, guess=2, confidence=0.5, x=0, y=0, width=4, height=4, scale=8,
     )  # fmt: skip
 
 
@@ -54,9 +54,7 @@ def test_what_is_stored_comes_back(database: Database):
         session.add_all([a_round(), an_image()])
         session.flush()
         session.add(a_region())
-        session.add(
-            Step(round=1, name="score", seconds=2.5, result={"iou": [0.5, float("nan")], "ä": {"n": 1}})
-        )
+        session.add(Step(round=1, name="score", seconds=2.5, result={"iou": [0.5, float("nan")], "ä": 1}))
         session.flush()
         session.add(
             Answer(
@@ -70,7 +68,7 @@ def test_what_is_stored_comes_back(database: Database):
         region = session.scalars(select(Region)).one()
         assert (region.state, region.score, region.task_id) == ("selected", 1.5, None)
         # NaN has no place in JSON: the same on every database.
-        assert session.get_one(Step, (1, "score")).result == {"iou": [0.5, None], "ä": {"n": 1}}
+        assert session.get_one(Step, (1, "score")).result == {"iou": [0.5, None], "ä": 1}
         answer = session.scalars(select(Answer)).one()
         assert answer.completed_at == datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
         assert session.scalars(select(Problem)).one().region_id == "foreign"
@@ -164,15 +162,15 @@ def test_many_processes_write_at_once(database: Database, database_url: str):
         session.add(a_round())
         session.flush()
         session.add(Step(round=1, name="count", seconds=0, result={"n": 0}))
-    workers = [SPAWN.Process(target=_count_up, args=(database_url, 20)) for _ in range(4)]
+    workers = [SPAWN.Process(target=_count_up, args=(database_url, 10)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(120)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
     with database.reading() as session:
-        assert session.get_one(Step, (1, "count")).result == {"n": 80}
-        assert session.scalar(select(func.count()).select_from(Event)) == 80
+        assert session.get_one(Step, (1, "count")).result == {"n": 30}
+        assert session.scalar(select(func.count()).select_from(Event)) == 30
 
 
 def _read_once(database: Database) -> None:
