@@ -28,6 +28,10 @@ MIXED = "mixed"
 VOID = "void"
 """Answer for a region that belongs to no class."""
 
+# Not b, e, h, u and v, which the editor takes for brush, eraser, pan, unselect and move.
+_SPECIAL_KEYS = "mnjklxzcfgdsapoiytrwq0987654321"
+_LONGEST_COLUMN = 16
+
 
 @dataclass(frozen=True)
 class SpecialAnswer:
@@ -51,18 +55,20 @@ def special_answers(classes: ClassSet) -> tuple[SpecialAnswer, SpecialAnswer]:
     Raises
     ------
     ConfigurationError
-        When a class has one of their names.
+        When a class has one of their names, or the classes leave no key.
     """
-    taken = {entry.hotkey for entry in classes.classes}
-    answers = []
-    for value, keys in ((MIXED, "m-,;"), (VOID, "n=./")):
+    for value, meaning in ((MIXED, "holds several classes"), (VOID, "belongs to no class")):
         if value in classes.names:
             raise ConfigurationError(
-                f"A class is called '{value}', which is the answer for a region that "
-                f"{'holds several classes' if value == MIXED else 'belongs to no class'}. Rename the class."
+                f"A class is called '{value}', the answer for a region that {meaning}. Rename the class."
             )
-        answers.append(SpecialAnswer(value, next(key for key in keys if key not in taken)))
-    return answers[0], answers[1]
+    taken = {entry.hotkey.lower() for entry in classes.classes if entry.hotkey}
+    free = [key for key in _SPECIAL_KEYS if key not in taken]
+    if len(free) < 2:
+        raise ConfigurationError(
+            f"The classes take all keys of '{_SPECIAL_KEYS}'; leave two of them for '{MIXED}' and '{VOID}'."
+        )
+    return SpecialAnswer(MIXED, free[0]), SpecialAnswer(VOID, free[1])
 
 
 def region_config(classes: ClassSet) -> str:
@@ -84,7 +90,11 @@ def region_config(classes: ClassSet) -> str:
         When a class has the name of one of the other two answers.
     """
     mixed, void = special_answers(classes)
-    return _render("region.xml", classes, mixed=mixed, void=void)
+    answers = len(classes) + 2
+    columns = 1 if answers <= _LONGEST_COLUMN else 2
+    return _render(
+        "region.xml", classes, mixed=mixed, void=void, columns=columns, rows=-(-answers // columns)
+    )
 
 
 def image_config(classes: ClassSet) -> str:
@@ -104,7 +114,7 @@ def image_config(classes: ClassSet) -> str:
 
 
 def _render(name: str, classes: ClassSet, **values: Any) -> str:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
     items = [_item(entry) for entry in classes.classes]
     return environment.from_string(template(name)).render(classes=items, **values) + "\n"
 
@@ -116,7 +126,7 @@ def _item(entry: LabelClass) -> dict[str, Any]:
         "name": entry.name,
         "color": "#{:02x}{:02x}{:02x}".format(*entry.color),
         "hotkey": key,
-        "paint_hotkey": f"shift+{key}" if key and len(key) == 1 else None,
+        "paint_hotkey": f"alt+{key}" if key and len(key) == 1 else None,
     }
 
 

@@ -5,7 +5,6 @@ The scale of a crop is a whole number, so that every painted pixel maps back exa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,14 +16,13 @@ from tenth.label_studio.brush import encode_rle
 from tenth.label_studio.configs import ANSWER, CROP, PAINT
 from tenth.segmentation.classes import IGNORE, ClassSet
 
-TARGET = (900, 660)
+TARGET = (900, 630)
 """Width and height in pixels that a crop may take in the editor on a laptop's screen."""
 
 CONTEXT = 0.5
 """Context on each side of a region, as a share of the region's longer side."""
 
 _LEAST_CONTEXT = 16
-_FLATTEST = 0.7
 _UNPAINTED = IGNORE
 
 
@@ -89,11 +87,12 @@ def crop_for(
     height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
     margin = 2 * max(_LEAST_CONTEXT, round(context * max(height, width)))
     wide, high = width + margin, height + margin
-    # Long and thin regions get more context across, as the room on the screen is there anyway.
-    wide, high = max(wide, round(_FLATTEST * high)), max(high, round(_FLATTEST * wide))
+    scale = max(1, min(target[0] // wide, target[1] // high))
+    # What is left of the screen shows more of the surroundings.
+    wide, high = max(wide, target[0] // scale), max(high, target[1] // scale)
     y, high = _window(int(rows[0]), height, high, region.shape[0])
     x, wide = _window(int(columns[0]), width, wide, region.shape[1])
-    return RegionCrop(x, y, wide, high, max(1, min(target[0] // wide, target[1] // high)))
+    return RegionCrop(x, y, wide, high, scale)
 
 
 def _window(start: int, length: int, wanted: int, limit: int) -> tuple[int, int]:
@@ -202,28 +201,10 @@ def region_task(
             "round": round_number,
             "image": image_key,
             "crop": crop_url,
-            "overview": overview_url,
+            "overview": [overview_url],
             "place": asdict(crop),
         }
     }
-
-
-def crop_of(data: Mapping[str, Any]) -> RegionCrop:
-    """Return the crop that a task's data describe.
-
-    Raises
-    ------
-    DataError
-        When they describe none: the task is not one of ours.
-    """
-    place = data.get("place")
-    names = ("x", "y", "width", "height", "scale")
-    if not isinstance(place, Mapping) or not all(type(place.get(name)) is int for name in names):
-        raise DataError(f'The task\'s data have no crop under "place" (whole numbers {", ".join(names)}).')
-    crop = RegionCrop(*(place[name] for name in names))
-    if min(crop.x, crop.y) < 0 or min(crop.width, crop.height, crop.scale) < 1:
-        raise DataError(f"{crop} is no part of a picture.")
-    return crop
 
 
 def region_prediction(

@@ -144,7 +144,7 @@ def _sorted_results(result: Any) -> tuple[list[Mapping[str, Any]], list[Mapping[
     types = {ANSWER: "choices", PAINT: "brushlabels"}
     for entry in result:
         name = entry.get("from_name")
-        if name not in kinds or entry.get("to_name") != CROP:
+        if not isinstance(name, str) or name not in kinds or entry.get("to_name") != CROP:
             raise ResultError(
                 f"a result goes from {name!r} to {entry.get('to_name')!r}; ours go from "
                 f"'{ANSWER}' or '{PAINT}' to '{CROP}'"
