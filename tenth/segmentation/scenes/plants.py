@@ -134,7 +134,7 @@ class Plant:
         """Leaves in clumps at (1, w) and (h, 1) places, -1..1: (h, w, 3) colour and (h, w) coverage."""
         rng, pixel = stage.rng, stage.camera.focal / self.z
         height, width = y.size, x.size
-        body: Floats = np.zeros((height, width), np.float32)
+        body: Floats = np.full((height, width), -1, np.float32)
         relief: Floats = np.zeros((height, width), np.float32)
         for _ in range(9 if pixel * self.radius > 12 else 5):
             turn, far = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.55)
@@ -145,7 +145,7 @@ class Plant:
         fine = min(max(14 / pixel, 0.6), 6.0)
         noise = 0.8 * patch(rng, height, width, 1.0, fine) + 0.5 * patch(rng, height, width, 0.4)
         edge = body + noise * 0.16 - 0.3 * (1 - self.density) * (1 + 0.6 * noise)
-        cover = np.clip(edge * np.float32(5) - 0.2, 0, 1).astype(np.float32)
+        cover = np.clip(edge * np.float32(8) - 0.2, 0, 1).astype(np.float32)
         cover = cv2.GaussianBlur(cover, (3, 3), 0.5).astype(np.float32)
         side = float(stage.light.to_sun[0])
         lit = stage.light.on((0, 0.6, -0.5), shade)
