@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tenth.errors import DataError
 from tenth.label_studio.regions import RegionCrop
-from tenth.workspace.database import Image, Region
+from tenth.workspace.database import Image, Region, Round
 from tenth.workspace.names import superpixels_name
 from tenth.workspace.workspace import Workspace
 
@@ -32,6 +32,14 @@ class AskedRegion:
         Its id in that map.
     crop : RegionCrop
         What its task shows.
+    version : str or None
+        The model version that asked.
+    guess : int or None
+        The class that it guessed.
+    confidence : float
+        How sure it was, 0..1.
+    parts : str or None
+        Name of the classes that it saw in a straddling region, in the array store.
     """
 
     id: str
@@ -39,6 +47,10 @@ class AskedRegion:
     superpixels: str
     superpixel: int
     crop: RegionCrop
+    version: str | None
+    guess: int | None
+    confidence: float
+    parts: str | None
 
     def mask(self, superpixels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return its pixels in its image's superpixel map (H, W).
@@ -56,7 +68,12 @@ class AskedRegion:
 
 def asked_regions(workspace: Workspace, ids: Collection[str]) -> dict[str, AskedRegion]:
     """Return the regions of these ids by id; ids that nobody asked about are left out."""
-    query = select(Region, Image.source).join(Image, Image.id == Region.image_id).where(Region.id.in_(ids))
+    query = (
+        select(Region, Image.source, Round.model_version)
+        .join(Image, Image.id == Region.image_id)
+        .join(Round, Round.number == Region.round)
+        .where(Region.id.in_(ids))
+    )
     with workspace.database.reading() as session:
         rows = session.execute(query).all()
     return {
@@ -66,6 +83,10 @@ def asked_regions(workspace: Workspace, ids: Collection[str]) -> dict[str, Asked
             superpixels_name(region.round, region.image_id),
             region.superpixel,
             RegionCrop(region.x, region.y, region.width, region.height, region.scale),
+            version,
+            region.guess,
+            region.confidence or 0.0,
+            region.parts,
         )
-        for region, source in rows
+        for region, source, version in rows
     }

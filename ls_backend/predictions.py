@@ -21,7 +21,7 @@ from ls_backend.versions import NO_MODEL, version_for
 from tenth.errors import DataError, TenthError
 from tenth.label_studio.regions import region_prediction
 from tenth.label_studio.results import image_predictions
-from tenth.segmentation.guess import region_guess
+from tenth.segmentation.guess import RegionGuess, region_guess
 from tenth.segmentation.images import read_image
 from tenth.workspace.workspace import Workspace
 
@@ -41,6 +41,14 @@ class _Wish:
     position: int
     task: Task
     region: AskedRegion | None
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """What the model sees in an image, and its regions."""
+
+    probabilities: NDArray[np.float32]
+    superpixels: NDArray[np.int32]
 
 
 class Predictions:
@@ -135,23 +143,31 @@ class Predictions:
     def _answer(
         self, job: list[_Wish], model: ServedModel, label_config: str
     ) -> Iterable[tuple[int, Prediction]]:
-        """Predict one image and yield what its tasks get; those that fail are logged and left out."""
-        try:
-            region = job[0].region
-            if region is None:
-                yield job[0].position, self._whole_image(job[0].task, model, label_config)
-                return
-            probabilities = self._refined(read_image(region.source), model)
-            superpixels = self._workspace.arrays.load(region.superpixels)["superpixels"]
-        except Exception as error:  # one broken image must not take the others' answers
-            _log_failure([wish.task for wish in job], error)
-            return
+        """Yield what the tasks of one image get; those that fail are logged and left out."""
+        maps: _Maps | None = None
         for wish in job:
             try:
-                if wish.region is not None:
-                    yield wish.position, _region(wish.region, model, probabilities, superpixels)
-            except Exception as error:  # as above
-                _log_failure([wish.task], error)
+                if wish.region is None:
+                    yield wish.position, self._whole_image(wish.task, model, label_config)
+                    continue
+                guess = self._stored_guess(wish.region, model)
+                if guess is None:
+                    maps = maps or self._maps(wish.region, model)
+                    guess = region_guess(maps.probabilities, wish.region.mask(maps.superpixels))
+                yield wish.position, _region_prediction(wish.region, model, guess)
+            except Exception as error:  # one broken task must not take the others' answers
+                _log_failure(wish.task, error)
+
+    def _stored_guess(self, region: AskedRegion, model: ServedModel) -> RegionGuess | None:
+        """Return what `model` guessed when it asked: what was pushed stays, and costs no time again."""
+        if region.guess is None or region.version != model.version:
+            return None
+        parts = None if region.parts is None else self._workspace.arrays.load(region.parts)["parts"]
+        return RegionGuess(region.guess, region.confidence, parts)
+
+    def _maps(self, region: AskedRegion, model: ServedModel) -> _Maps:
+        superpixels = self._workspace.arrays.load(region.superpixels)["superpixels"]
+        return _Maps(self._refined(read_image(region.source), model), superpixels)
 
     def _whole_image(self, task: Task, model: ServedModel, label_config: str) -> Prediction:
         control = brush_control(label_config)
@@ -170,13 +186,7 @@ class Predictions:
         return self._crf.refine(probabilities, image)
 
 
-def _region(
-    region: AskedRegion,
-    model: ServedModel,
-    probabilities: NDArray[np.float32],
-    superpixels: NDArray[np.int32],
-) -> Prediction:
-    guess = region_guess(probabilities, region.mask(superpixels))
+def _region_prediction(region: AskedRegion, model: ServedModel, guess: RegionGuess) -> Prediction:
     return region_prediction(
         model.classes,
         region.crop,
@@ -197,8 +207,8 @@ def _names(tasks: Iterable[Task]) -> str:
     return ", ".join(str(task.get("id")) for task in tasks)
 
 
-def _log_failure(tasks: Sequence[Task], error: Exception) -> None:
+def _log_failure(task: Task, error: Exception) -> None:
     if isinstance(error, TenthError):
-        log.warning("Task %s: no prediction: %s", _names(tasks), error)
+        log.warning("Task %s: no prediction: %s", task.get("id"), error)
     else:
-        log.error("Task %s: no prediction", _names(tasks), exc_info=error)
+        log.error("Task %s: no prediction", task.get("id"), exc_info=error)

@@ -15,11 +15,11 @@ from ls_backend.backend import backend
 from ls_backend.versions import NO_MODEL
 from tenth.label_studio.brush import decode_rle
 from tenth.label_studio.configs import image_config, region_config
-from tenth.label_studio.regions import crop_for
+from tenth.label_studio.regions import crop_for, region_prediction
 from tenth.segmentation.crf import CRFOptions, dense_crf
 from tenth.segmentation.guess import region_guess
 from tenth.segmentation.inference import Predictor
-from tenth.workspace.database import Image, Round
+from tenth.workspace.database import Image, Region, Round
 
 AUTH = (USER, PASSWORD)
 UID = f"{PROJECT}.1795358877"
@@ -134,7 +134,28 @@ def test_a_broken_image_fails_its_regions_only(client: FlaskClient, world: World
         session.get_one(Image, 1).source = str(tmp_path / "broken.png")
     tasks = [region_task(world, 1, 0, 1), region_task(world, 2, 0, 2), region_task(world, 1, 1, 3)]
     assert [bool(result["result"]) for result in ask(client, tasks)] == [False, True, False]
-    assert "Task 1, 3: no prediction" in caplog.text
+    assert "Task 1: no prediction" in caplog.text
+    assert "Task 3: no prediction" in caplog.text
+
+
+def test_the_guess_that_was_pushed_stays(client: FlaskClient, world: World):
+    parts = np.where(SUPERPIXELS == 5, 1, 255).astype(np.uint8)
+    parts[:40, 40:] = np.where(SUPERPIXELS == 5, 0, 255)[:40, 40:]
+    with world.workspace.database.session() as session:
+        region = session.get_one(Region, world.region_id(1, 5))
+        region.guess, region.confidence = 0, 0.25
+        region.parts = world.workspace.arrays.save("parts/5", parts=parts)
+    (result,) = ask(client, [region_task(world, 1, 5)])
+    crop = crop_for(SUPERPIXELS == 5, context=0.25)
+    assert result == region_prediction(
+        CLASSES, crop, guess=0, score=0.25, model_version=world.first, parts=parts
+    )
+    with world.workspace.database.session() as session:  # another version guesses anew
+        session.get_one(Round, 1).state = "closed"
+    world.workspace.models.use(world.second)
+    (result,) = ask(client, [region_task(world, 1, 5)])
+    expected = region_guess(refined(world, 1, world.second), SUPERPIXELS == 5)
+    assert result["score"] == pytest.approx(expected.confidence, abs=1e-5)
 
 
 def test_a_publish_changes_nothing_until_the_group_is_closed(client: FlaskClient, world: World):
