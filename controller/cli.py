@@ -28,11 +28,11 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """Imports a command only when it is called: `--help` need not wait for torch."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names of all commands, in the order of a user's first day."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return the command called `cmd_name`, or ``None`` when there is none."""
         if cmd_name not in COMMANDS:
             return None
@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
             raise TypeError(f"{module.__name__}.command is not a click command")
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="controller")
 @click.option("-v", "--verbose", is_flag=True, help="Log every step and every request to standard error.")
 def cli(verbose: bool) -> None:
-    """Ask people only about the regions where the model is unsure, and learn from their answers.
+    r"""Ask people only about the regions where the model is unsure, and learn from their answers.
 
     \b
     A first day:

@@ -70,6 +70,7 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
         While fewer regions of the open group are answered.
     """
     register_images(loop)
+    loop.client.project(loop.project)  # hours of training should not end in a wrong key
     closed = learn_initial(loop) if is_pending(loop, 0) else None
     current = last_round(loop)
     if current is not None and current.state == "open" and "push" in results(loop, current.number):

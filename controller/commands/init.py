@@ -45,11 +45,11 @@ def command(
     as_json: bool,
     quiet: bool,  # noqa: ARG001
 ) -> None:
-    """Make a workspace, its Label Studio project and the link to the backend; what is there already stays.
+    r"""Make a workspace, its Label Studio project and the link to the backend; what is there already stays.
 
-    A workspace is a folder with controller.toml (every setting, with comments), the database and all results. The
-    project gets the labelling config of the data set's classes, colours and hotkeys. The backend is connected with the
-    login in TENTH_BACKEND_USER and TENTH_BACKEND_PASSWORD, which its webhook gets too.
+    A workspace is a folder with controller.toml (every setting, with comments), the database and all
+    results. The project gets the labelling config of the data set's classes, colours and hotkeys. The backend
+    is connected with the login in TENTH_BACKEND_USER and TENTH_BACKEND_PASSWORD, which its webhook gets too.
 
     \b
     Order on the first day:

@@ -46,8 +46,8 @@ def command(
     """Answer the open group from ground truth, as a person would: a simulated annotator.
 
     A region's answer is the class that most of its pixels have ("void" where most are ignored). Accepting the
-    model's guess costs one key, the submit; any other answer two. Answers go through Label Studio's API, so that
-    everything behind it is what people's answers meet.
+    model's guess costs one key, the submit; any other answer two. Answers go through Label Studio's API, so
+    that everything behind it is what people's answers meet.
     """
     from controller.loop import Loop
     from controller.oracle import Oracle, answer_group

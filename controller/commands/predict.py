@@ -35,8 +35,8 @@ def command(
 ) -> None:
     """Label images: files, folders or URLs.
 
-    Writes two files an image: NAME.png holds class ids (the format of the data set's label maps), NAME.color.png the
-    classes' colours.
+    Writes two files an image: NAME.png holds class ids (the format of the data set's label maps),
+    NAME.color.png the classes' colours.
     """
     from controller.loop import Loop
     from controller.predict import predict_images

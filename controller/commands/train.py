@@ -19,9 +19,9 @@ from controller.options import echo_result, make_progress, output_options, works
 def command(workspace: Path, as_json: bool, quiet: bool) -> None:
     """Train the initial model; once there is one, train it further on all labels so far.
 
-    The first call trains on the initial labelled set, evaluates, and publishes the result: that is round 0. Later
-    calls go on from the version in use, with everything that people have answered in closed rounds, and publish a
-    new version. An open group keeps the version that asked, so nobody loses a pre-selected guess.
+    The first call trains on the initial labelled set, evaluates, and publishes the result: that is round 0.
+    Later calls go on from the version in use, with everything that people have answered in closed rounds, and
+    publish a new version. An open group keeps the version that asked, so nobody loses a pre-selected guess.
 
     A training that was killed resumes from its last checkpoint.
     """
