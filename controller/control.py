@@ -16,8 +16,8 @@ from tenth.workspace.database import Round
 def train_control(loop: Loop) -> dict[str, float | None]:
     """Train the initial model for as many further steps as the rounds took, without what people answered.
 
-    The steps come in the same portions, each with its own fall of the learning rate and from the weights before it,
-    so that nothing but the labels differs.
+    The steps come in the same portions, each with its own fall of the learning rate and from the weights
+    before it, so that nothing but the labels differs.
 
     Returns
     -------

@@ -17,7 +17,7 @@ def evaluate(loop: Loop, number: int) -> dict[str, Any]:
 
 
 def measure(loop: Loop, predictor: Predictor, title: str) -> dict[str, Any]:
-    """Return the figures of a network on both splits: ``{"val": {...}, "test": {...}}``, each where labelled."""
+    """Return the figures of a network on both splits, ``{"val": {…}, "test": {…}}``, each where labelled."""
     data = loop.config.data
     figures: dict[str, Any] = {}
     for name, split in (("val", data.val_split), ("test", data.test_split)):

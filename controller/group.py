@@ -82,7 +82,8 @@ class GroupIncomplete(WaitingForAnnotators):
                 [
                     f"waiting for annotators, {progress.summary(accept_partial)}.",
                     *progress.lines()[1:],
-                    f"Nothing was changed. Call again later, or go on without the rest: --accept-partial {share:.2f}"
+                    "Nothing was changed. Call again later, or go on without the rest: "
+                    f"--accept-partial {share:.2f}"
                     if progress.answered
                     else "Nothing was changed. Call again once people have answered.",
                 ]

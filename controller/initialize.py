@@ -86,7 +86,7 @@ def create_or_change(folder: Path, dataset: Path | None, settings: Sequence[str]
     if dataset is None:
         raise ConfigurationError(
             f"{folder} is no workspace yet, and a new one needs a data set: "
-            "controller init --workspace … --dataset FOLDER (images, labels and classes.json; see docs/data.md)."
+            "controller init --workspace … --dataset FOLDER (images, labels, classes.json; see docs/data.md)."
         )
     FolderDataset(dataset)
     values: dict[str, dict[str, Any]] = {"data": {"dataset": str(dataset.absolute())}}
@@ -110,7 +110,7 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
 
 
 def connect_project(loop: Loop, project: int | None) -> None:
-    """Make the Label Studio project, or check the one that is there, and write its id into controller.toml."""
+    """Make the project, or check the one that is there, and write its id into controller.toml."""
     client, config = loop.client, region_config(loop.classes)
     known = project or loop.config.label_studio.project
     if known:
@@ -119,7 +119,8 @@ def connect_project(loop: Loop, project: int | None) -> None:
             client.update_project(known, label_config=config)
         elif problems := check_config(str(existing["label_config"]), loop.classes):
             raise ConfigurationError(
-                f"Project {known} has tasks, and its labelling config does not fit the data set: {'; '.join(problems)}. "
+                f"Project {known} has tasks, and its labelling config does not fit the data set: "
+                f"{'; '.join(problems)}. "
                 "Use an empty project, or leave --project out to make one."
             )
     else:
@@ -130,7 +131,7 @@ def connect_project(loop: Loop, project: int | None) -> None:
 
 
 def connect_backend(loop: Loop, url: str) -> str:
-    """Connect the backend to the project with its login, which its webhook gets as a header; return its address."""
+    """Connect the backend with its login, which its webhook gets as a header; return its address."""
     credentials = backend_credentials()
     loop.client.add_backend(
         loop.project, url, title="Tenth", user=credentials.user, password=credentials.password

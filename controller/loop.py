@@ -71,7 +71,7 @@ class Loop:
         project = self.config.label_studio.project
         if project <= 0:
             raise ConfigurationError(
-                f"label_studio.project in {self.workspace.folder / 'controller.toml'} is {project}: this workspace "
+                f"label_studio.project in {self.config.file} is {project}: this workspace "
                 "has no Label Studio project yet. Set LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY and run "
                 f"'controller init --workspace {self.workspace.folder}', which makes one."
             )
@@ -120,12 +120,12 @@ class Loop:
         return CRFOptions(**self.config.crf.model_dump())
 
     def version_or_current(self, version: str | None) -> str:
-        """Return `version`, or the one in use when it is ``None``; raises ConfigurationError when there is none."""
+        """Return `version`, or the one in use for ``None``; raises ConfigurationError when there is none."""
         chosen = version or self.workspace.models.current()
         if chosen is None:
             raise ConfigurationError(
-                f"There is no model in {self.workspace.folder} yet. Train one with 'controller train --workspace "
-                f"{self.workspace.folder}'."
+                f"There is no model in {self.workspace.folder} yet. Train one with "
+                f"'controller train --workspace {self.workspace.folder}'."
             )
         return chosen
 
@@ -136,7 +136,7 @@ class Loop:
         if loaded.classes.names != self.classes.names:
             raise ConfigurationError(
                 f"Model {version} knows the classes {', '.join(loaded.classes.names)}, the data set "
-                f"{self.dataset.root} has {', '.join(self.classes.names)}. Train a model on this data set's classes."
+                f"{self.dataset.root} has {', '.join(self.classes.names)}. Train a model on these classes."
             )
         return Predictor(loaded.network, device=training.device, precision=training.precision)
 

@@ -64,8 +64,8 @@ class Oracle:
             The project's classes.
         """
         counts = np.bincount(truth[mask], minlength=256)
-        present = [label for label in np.flatnonzero(counts[:IGNORE]).tolist()]
-        if self.exact and (len(present) > 1 or (present and counts[IGNORE])):
+        present = np.flatnonzero(counts[:IGNORE])
+        if self.exact and (len(present) > 1 or (len(present) and counts[IGNORE])):
             crop = RegionCrop(region.x, region.y, region.width, region.height, region.scale)
             paint = np.where(mask, truth, IGNORE).astype(np.uint8)
             return [special_result(MIXED), *painted_results(crop, paint, classes)]
@@ -136,7 +136,7 @@ def answer_group(loop: Loop, labels: Path, oracle: Oracle, annotators: int = 1) 
 def prepare(
     loop: Loop, regions: Sequence[Region], labels: Path, oracle: Oracle
 ) -> list[tuple[Region, Result]]:
-    """Return each region with its answer; all are made before the first is sent, so that bad labels stop nothing."""
+    """Return each region with its answer, all of them before the first is sent: bad labels send nothing."""
     with loop.workspace.database.reading() as session:
         ids = {region.image_id for region in regions}
         images = {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}

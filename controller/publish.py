@@ -11,7 +11,7 @@ from tenth.workspace.database import Round
 
 
 def publish(loop: Loop, number: int) -> dict[str, Any]:
-    """Add the round's weights to the model store and flip the pointer; the backend notices on its next request."""
+    """Add the round's weights to the model store and flip the pointer, which the backend notices."""
     recorded = results(loop, number)
     version = find_version(loop, number) or add_version(
         loop, f"round-{number:03d}", recorded["evaluate"], {"round": number, **recorded["train"]}

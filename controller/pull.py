@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def pull(loop: Loop, number: int) -> dict[str, Any]:
-    """Store every usable answer of round `number`, list the others as problems, withdraw what nobody answered.
+    """Store the usable answers of round `number`, list the others, withdraw what nobody answered.
 
     Answers and problems of an earlier attempt are replaced, so a killed pull is simply repeated.
     """

@@ -17,11 +17,11 @@ from tenth.workspace.database import Image, Region, Round
 
 
 def push(loop: Loop, number: int) -> dict[str, Any]:
-    """Import the regions of round `number` that Label Studio does not have yet, then show the model's guesses.
+    """Import the regions that Label Studio does not have yet, then let it show the model's guesses.
 
-    Label Studio is asked first which regions of this round it has: a task carries its region's id. Guesses show up
-    in the editor, and the most uncertain region comes first, only once the project's model version is that of the
-    predictions; an unknown version is refused, so it is set last.
+    Label Studio is asked first which regions of this round it has: a task carries its region's id. Guesses
+    show up in the editor, and the most uncertain region comes first, only once the project's model version
+    is that of the predictions; an unknown version is refused, so it is set last.
     """
     adopt_tasks(loop, number)
     waiting = regions_of(loop, number, "selected")

@@ -14,8 +14,8 @@ from tenth.workspace.database import Round
 def score(loop: Loop, number: int) -> dict[str, Any]:
     """Score every image of the pool with the model in use and write the scores down one by one.
 
-    A killed call goes on behind the last whole line of the file. Without a model (cold start) there is nothing
-    to score.
+    A killed call goes on behind the last whole line of the file. Without a model (cold start) there is
+    nothing to score.
     """
     with loop.workspace.database.session() as session:
         version = session.get_one(Round, number).model_version

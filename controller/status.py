@@ -21,9 +21,9 @@ def round_rows(loop: Loop) -> list[dict[str, Any]]:
     -------
     list of dict
         ``images``, ``regions`` and ``keys`` are those of the round. ``pixel_share`` is cumulative: queried
-        pixels, void answers included, over all pixels of the images asked so far; ``extra_share`` the same for
-        what people painted outside the queries. ``keys`` counts a kept guess 1, a changed one 2, and every
-        painted class 1 more. ``seconds`` has the time of each step.
+        pixels, void answers included, over all pixels of the images asked so far; ``extra_share`` the same
+        for what people painted outside the queries. ``keys`` counts a kept guess 1, a changed one 2, and
+        every painted class 1 more. ``seconds`` has the time of each step.
     """
     with loop.workspace.database.reading() as session:
         rounds = list(session.scalars(select(Round).order_by(Round.number)))
@@ -69,7 +69,10 @@ def round_row(loop: Loop, current: Round) -> dict[str, Any]:
 
 
 def pixel_share(session: Session, number: int) -> float:
-    """Return queried pixels over the pixels of all images asked up to round `number`; withdrawn regions left out."""
+    """Return queried pixels over the pixels of all images asked up to round `number`.
+
+    Void answers count as queried; regions that were withdrawn unanswered do not.
+    """
     queried = count(
         session, select(func.sum(Region.area)).where(Region.round <= number, Region.state != "unanswered")
     )

@@ -92,8 +92,9 @@ def training_images(loop: Loop, number: int) -> list[LabelledImage]:
     images: list[LabelledImage] = [*initial, *merged_images(loop, number)]
     if not images:
         raise DataError(
-            f"There is nothing to train on: data.initial_count in {loop.config.file} leaves no labelled image, and "
-            "no region has been answered. Push regions with 'controller next-round', or label images first."
+            f"There is nothing to train on: data.initial_count in {loop.config.file} leaves no labelled "
+            "image, and no region has been answered. Push regions with 'controller next-round', or label "
+            "images first."
         )
     return images
 
@@ -108,7 +109,8 @@ def start_network(loop: Loop) -> SegmentationNetwork:
     if loaded.info.spec.name != loop.network_spec.name:
         raise ConfigurationError(
             f"network.name is '{loop.network_spec.name}', but the model in use ({version}) is a "
-            f"'{loaded.info.spec.name}', and a round goes on from it. Set network.name back, or start a new workspace."
+            f"'{loaded.info.spec.name}', and a round goes on from it. Set network.name back, or start a new "
+            "workspace."
         )
     return loaded.network
 

@@ -19,8 +19,8 @@ def settle(answers: Sequence[Answer]) -> Answer:
     Returns
     -------
     Answer
-        Every person has one vote, for the last thing they said. Where two opinions have as many votes, the one
-        that was said last wins: whoever comes second has seen no less.
+        Every person has one vote, for the last thing they said. Where two opinions have as many votes, the
+        one that was said last wins: whoever comes second has seen no less.
     """
     latest = {answer.annotator or answer.annotation_id: answer for answer in answers}
     votes = Counter((answer.kind, answer.label) for answer in latest.values())

@@ -40,9 +40,9 @@ class WatchOptions:
 def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callable[[str], None]) -> None:
     """Run rounds until the pool is empty, `options.rounds` are pushed, or `stop` is set.
 
-    An event of the inbox leads to a look at once; without any, Label Studio is asked every `options.poll` seconds.
-    A press of "Start Training" while the group is incomplete trains the model in use further on what is known; the
-    open group keeps its version. While Label Studio is out of reach the watch goes on.
+    An event of the inbox leads to a look at once; without any, Label Studio is asked every `options.poll`
+    seconds. A press of "Start Training" while the group is incomplete trains the model in use further on
+    what is known; the open group keeps its version. While Label Studio is out of reach the watch goes on.
     """
     pushed = 0
     waited = options.poll

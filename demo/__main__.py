@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import click
-from controller.report import write_report
 
 from controller.control import train_control
 from controller.loop import Loop
 from controller.options import table
+from controller.report import write_report
 from controller.status import round_rows
 from demo.services import Services
 from demo.settings import ROUNDS, SCENES, DemoSettings, folder_settings, scene_settings
@@ -140,9 +140,8 @@ def print_summary(summary: dict[str, object]) -> None:
     blank = [None] * len(steps)
     rows.append(["control", None, None, None, None, control["miou_val"], control["miou_test"], *blank])
     print("\n".join(["", *table(header, rows), ""]))
-    print(
-        f"{summary['seconds']:.0f} s in all. Numbers: {HERE / 'summary.json'}   Pictures: {HERE / 'report.html'}"
-    )
+    print(f"{summary['seconds']:.0f} s in all.")
+    print(f"Numbers: {HERE / 'summary.json'}   Pictures: {HERE / 'report.html'}")
 
 
 def _seconds(seconds: dict[str, float], step: str) -> int | None:
@@ -156,8 +155,9 @@ def check(summary: dict[str, object]) -> None:
         raise TenthError("A round asked about more than a tenth of the pixels; see demo/summary.json.")
     if last["miou_test"] is not None and last["miou_test"] <= control["miou_test"]:
         raise TenthError(
-            f"The last round reaches a test mIoU of {last['miou_test']:.4f}, the control {control['miou_test']:.4f}: "
-            "asking people did not pay here. Ask for more images or regions a round (selection.group_size)."
+            f"The last round reaches a test mIoU of {last['miou_test']:.4f}, the control "
+            f"{control['miou_test']:.4f}: asking people did not pay here. "
+            "Ask about more images or regions a round (selection.group_size, selection.max_regions)."
         )
 
 

@@ -117,7 +117,7 @@ class Services:
             f"\nLabel Studio stays up:  {self.label_studio.url}\n"
             f"  login     {self.label_studio.username}\n"
             f"  password  {self.label_studio.password}\n"
-            "Open the project, press 'Label All Tasks', answer with the keys shown and submit with Ctrl+Enter.\n"
+            "Open the project, press 'Label All Tasks', answer with the keys shown, submit with Ctrl+Enter.\n"
             f"Learn from your answers:  export LABEL_STUDIO_URL={self.label_studio.url} "
             f"LABEL_STUDIO_API_KEY=$(.venv/bin/python -m demo.key)\n"
             f"                          .venv/bin/controller next-round --workspace {self.workspace}\n"

@@ -43,9 +43,9 @@ def command(
 ) -> None:
     """Run rounds by themselves: as soon as a group is answered, learn from it and push the next one.
 
-    The backend writes Label Studio's webhooks into the workspace's inbox and never trains itself; this command
-    acts on them, and looks by itself too, because webhooks get lost. Ctrl-C or SIGTERM ends it; a round that
-    was cut off is continued at the next start.
+    The backend writes Label Studio's webhooks into the workspace's inbox and never trains itself; this
+    command acts on them, and looks by itself too, because webhooks get lost. Ctrl-C or SIGTERM ends it; a
+    round that was cut off is continued at the next start.
     """
     import json
 

@@ -12,9 +12,8 @@ from controller.report.facts import Facts
 from controller.report.words import decimal, integer, pixels
 
 WIDTH, HEIGHT = 480, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 118, 16, 46
+LEFT, RIGHT, TOP, BOTTOM = 64, 104, 16, 46
 LABEL_DISTANCE = 16.0
-NAMES = {"test": "test", "val": "validation"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def learning_curves(facts: Facts) -> list[Markup]:
 def curve(facts: Facts, split: str, column: str) -> Series:
     """Return the mIoU of the closed rounds against a column of their rows."""
     rows = [row for row in facts.rows if row[f"miou_{split}"] is not None]
-    return Series(NAMES[split], split, [(row[column], row[f"miou_{split}"]) for row in rows])
+    return Series(split, split, [(row[column], row[f"miou_{split}"]) for row in rows])
 
 
 def nice_ticks(low: float, high: float, wanted: int = 5) -> list[float]:

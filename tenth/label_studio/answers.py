@@ -53,6 +53,9 @@ def painted_results(crop: RegionCrop, painted: NDArray[np.uint8], classes: Class
     """
     enlarged = to_crop(crop, painted)
     return [
-        {**brush_result(f"paint-{label}", PAINT, CROP, classes.names[label], enlarged == label), "origin": "manual"}
+        {
+            **brush_result(f"paint-{label}", PAINT, CROP, classes.names[label], enlarged == label),
+            "origin": "manual",
+        }
         for label in np.unique(enlarged[enlarged != IGNORE]).tolist()
     ]
