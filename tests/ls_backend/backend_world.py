@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from tenth.label_studio.regions import crop_for
 from tenth.segmentation.classes import ClassSet
+from tenth.segmentation.crf import CRFOptions, dense_crf
 from tenth.segmentation.images import write_png
+from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec
 from tenth.workspace.database import Image, Region, Round
 from tenth.workspace.names import superpixels_name
@@ -61,19 +63,26 @@ def picture(seed: int) -> NDArray[np.uint8]:
     return np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
 
 
+def refined(world: World, image: int, version: str) -> NDArray[np.float32]:
+    """Return what a version sees in an image, computed without the backend."""
+    pixels = picture(image)
+    probabilities = Predictor(world.workspace.models.load(version).network).probabilities(pixels)
+    return dense_crf(probabilities, pixels, CRFOptions())
+
+
 def add_version(workspace: Workspace, seed: int) -> str:
     torch.manual_seed(seed)
     network = SPEC.build(pretrained=False)
     return workspace.models.add(network, SPEC, CLASSES, metrics={}, parents=[], training={})
 
 
-def make_world(folder: Path, group: bool = True) -> World:
+def make_world(folder: Path, project: int = PROJECT) -> World:
     """Make a workspace in `folder` with round 1 open: every superpixel of images 1 and 2 is asked."""
     dataset = folder / "dataset"
     (dataset / "train" / "images").mkdir(parents=True)
     (dataset / "classes.json").write_text(json.dumps(CLASSES.to_dict()))
     workspace = Workspace.create(
-        folder / "work", f"[data]\ndataset = {str(dataset)!r}\n[label_studio]\nproject = {PROJECT}\n"
+        folder / "work", f"[data]\ndataset = {str(dataset)!r}\n[label_studio]\nproject = {project}\n"
     )
     first, second = add_version(workspace, 0), add_version(workspace, 1)
     workspace.models.use(first)
@@ -87,8 +96,7 @@ def make_world(folder: Path, group: bool = True) -> World:
             session.add(Image(id=number, key=f"train/{number}", source=source, role="asked", round=1))
             session.flush()
             workspace.arrays.save(superpixels_name(1, number), superpixels=SUPERPIXELS)
-            if group:
-                session.add_all(_region(world, number, superpixel) for superpixel in range(12))
+            session.add_all(_region(world, number, superpixel) for superpixel in range(12))
     return world
 
 

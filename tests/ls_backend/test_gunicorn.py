@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from backend_process import running
 from backend_world import PASSWORD, PROJECT, USER, World
 from click.testing import CliRunner
 
@@ -21,45 +17,6 @@ from ls_backend.cli import main
 from tenth.workspace.database import Round
 
 AUTH = (USER, PASSWORD)
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def running(world: World, *options: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    port = free_port()
-    command = [sys.executable, "-m", "ls_backend.cli", "--workspace", str(world.workspace.folder)]
-    process = subprocess.Popen(
-        [*command, "--port", str(port), *options],
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
-            wait_until_healthy(process, client)
-            yield process, client
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_until_healthy(process: subprocess.Popen[str], client: httpx.Client) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, process.communicate()[1]
-        try:
-            assert client.get("/health").json()["status"] == "UP"
-            return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("the backend did not answer within a minute")
 
 
 def ask(client: httpx.Client, world: World) -> dict[str, object]:
@@ -72,7 +29,7 @@ def ask(client: httpx.Client, world: World) -> dict[str, object]:
 
 
 def test_it_serves_follows_the_pointer_and_ends_by_sigterm(world: World):
-    with running(world, "--workers", "2", "--threads", "3") as (process, client):
+    with running(world.workspace.folder, "--workers", "2", "--threads", "3") as (process, client):
         assert client.get("/versions").status_code == 401
         assert ask(client, world)["model_version"] == world.first
 
@@ -100,7 +57,7 @@ def test_it_serves_follows_the_pointer_and_ends_by_sigterm(world: World):
 
 
 def test_the_crf_process_ends_with_a_killed_worker(world: World):
-    with running(world) as (process, client):
+    with running(world.workspace.folder) as (process, client):
         ask(client, world)
         (worker,) = children(process.pid)
         (crf,) = [pid for pid in children(worker) if "spawn_main" in command_line(pid)]

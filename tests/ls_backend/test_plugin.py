@@ -6,7 +6,7 @@ import os
 import tempfile
 
 import pytest
-from backend_world import CLASSES, PROJECT, SUPERPIXELS, World, picture
+from backend_world import CLASSES, PROJECT, SUPERPIXELS, World, refined
 from flask.testing import FlaskClient
 
 # The package opens its cache on import, in the current folder unless told otherwise.
@@ -15,9 +15,7 @@ api = pytest.importorskip("label_studio_ml.api")
 
 from ls_backend.plugin import TenthModel  # noqa: E402 - needs the package
 from tenth.label_studio.configs import image_config, region_config  # noqa: E402
-from tenth.segmentation.crf import CRFOptions, dense_crf  # noqa: E402
 from tenth.segmentation.guess import region_guess  # noqa: E402
-from tenth.segmentation.inference import Predictor  # noqa: E402
 from tenth.workspace.database import Round  # noqa: E402
 
 AUTH = ("tenth", "password")
@@ -60,10 +58,9 @@ def test_it_predicts_as_the_backend_does(server: FlaskClient, world: World):
     answer = server.post("/predict", json=body, auth=AUTH)
     assert answer.status_code == 200, answer.text
     results = answer.json["results"]
-    network = world.workspace.models.load(world.first).network
-    refined = dense_crf(Predictor(network).probabilities(picture(1)), picture(1), CRFOptions())
+    probabilities = refined(world, 1, world.first)
     for result, superpixel in ((results[0], 5), (results[2], 0)):
-        guess = region_guess(refined, superpixel == SUPERPIXELS)
+        guess = region_guess(probabilities, superpixel == SUPERPIXELS)
         assert result["result"][0]["value"]["choices"] == [CLASSES.names[guess.label]]
         assert result["score"] == pytest.approx(guess.confidence, abs=1e-5)
     assert results[1]["result"] == []

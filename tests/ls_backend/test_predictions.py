@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backend_world import CLASSES, PASSWORD, PROJECT, SUPERPIXELS, USER, World, picture
+from backend_world import CLASSES, PASSWORD, PROJECT, SUPERPIXELS, USER, World, refined
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -16,19 +16,11 @@ from ls_backend.versions import NO_MODEL
 from tenth.label_studio.brush import decode_rle
 from tenth.label_studio.configs import image_config, region_config
 from tenth.label_studio.regions import crop_for, region_prediction
-from tenth.segmentation.crf import CRFOptions, dense_crf
 from tenth.segmentation.guess import region_guess
-from tenth.segmentation.inference import Predictor
 from tenth.workspace.database import Image, Region, Round
 
 AUTH = (USER, PASSWORD)
 UID = f"{PROJECT}.1795358877"
-
-
-def refined(world: World, image: int, version: str) -> np.ndarray:
-    pixels = picture(image)
-    probabilities = Predictor(world.workspace.models.load(version).network).probabilities(pixels)
-    return dense_crf(probabilities, pixels, CRFOptions())
 
 
 def region_task(world: World, image: int, superpixel: int, number: int = 1) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Every route but /predict, as Label Studio calls it."""
 
+import base64
 import shutil
 
 import pytest
@@ -49,13 +50,19 @@ def test_health_is_up_and_tells_when_the_version_in_use_is_gone(client: FlaskCli
 
 @pytest.mark.parametrize("route", ["/setup", "/predict", "/webhook", "/versions", "/metrics", "/nothing"])
 @pytest.mark.parametrize(
-    "auth", [None, (USER, "wrong"), ("wrong", PASSWORD), (USER, ""), (USER + "\0" + PASSWORD, "")]
+    "auth", [None, (USER, "wrong"), ("wrong", PASSWORD), (USER, ""), (USER + PASSWORD, ""), ("", "")]
 )
 def test_everything_else_needs_the_login(shared_client: FlaskClient, route: str, auth):
     for method in (shared_client.get, shared_client.post):
         answer = method(route, auth=auth)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_the_login_may_come_in_either_encoding(shared_client: FlaskClient, encoding: str):
+    header = base64.b64encode(f"{USER}:{PASSWORD}".encode(encoding)).decode()
+    assert shared_client.get("/versions", headers={"Authorization": f"Basic {header}"}).status_code == 200
 
 
 def test_other_kinds_of_login_are_refused(shared_client: FlaskClient):
