@@ -35,13 +35,15 @@ def scene_settings() -> DemoSettings:
         {
             "data": {"initial_count": 12},
             "training": {
-                "initial_iterations": 600,
-                "round_iterations": 250,
+                "initial_iterations": 500,
+                "round_iterations": 150,
+                "crop": [192, 256],
+                "class_weighting": "frequency",
                 "validate_every": 100,
                 "patience": 2,
             },
             "superpixels": {"size": 500},
-            "selection": {"group_size": 20, "max_regions": 200},
+            "selection": {"group_size": 22, "max_regions": 200},
         }
     )
 
@@ -54,11 +56,12 @@ def folder_settings(dataset: FolderDataset) -> DemoSettings:
         {
             "data": {"initial_count": initial},
             "training": {
-                "initial_iterations": 800,
+                "initial_iterations": 1000,
                 "round_iterations": 400,
+                "class_weighting": "frequency",
                 "validate_every": 200,
                 "patience": 2,
             },
-            "selection": {"group_size": min(60, max(1, (labelled - initial) // 4))},
+            "selection": {"group_size": min(50, max(1, (labelled - initial) // 4))},
         }
     )
