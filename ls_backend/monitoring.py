@@ -15,12 +15,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
+from ls_backend import SHARED_METRICS
 from ls_backend.versions import version_for
 from tenth.errors import TenthError
 from tenth.workspace.database import Event
 from tenth.workspace.workspace import Workspace
 
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0)
 
 
@@ -59,7 +59,7 @@ class Metrics:
     def render(self) -> tuple[bytes, str]:
         """Return Prometheus' text and its content type."""
         registry = CollectorRegistry()
-        if os.environ.get(SHARED_FOLDER):
+        if os.environ.get(SHARED_METRICS):
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         else:
             registry.register(_Copy(self._registry))

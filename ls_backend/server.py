@@ -10,7 +10,8 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-SHARED_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+from ls_backend import SHARED_METRICS
+
 _RESERVED_THREADS = 2
 
 

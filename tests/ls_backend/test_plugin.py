@@ -9,14 +9,16 @@ import pytest
 from backend_world import CLASSES, PROJECT, SUPERPIXELS, World, refined
 from flask.testing import FlaskClient
 
-# The package opens its cache on import, in the current folder unless told otherwise.
+pytest.importorskip("label_studio_ml")
+# Its modules open a cache on import, in the current folder unless told otherwise.
 os.environ.setdefault("MODEL_DIR", tempfile.mkdtemp(prefix="label-studio-ml-"))
-api = pytest.importorskip("label_studio_ml.api")
 
-from ls_backend.plugin import TenthModel  # noqa: E402 - needs the package
-from tenth.label_studio.configs import image_config, region_config  # noqa: E402
-from tenth.segmentation.guess import region_guess  # noqa: E402
-from tenth.workspace.database import Round  # noqa: E402
+from label_studio_ml import api
+
+from ls_backend.plugin import TenthModel
+from tenth.label_studio.configs import image_config, region_config
+from tenth.segmentation.guess import region_guess
+from tenth.workspace.database import Round
 
 AUTH = ("tenth", "password")
 UID = f"{PROJECT}.1795358877"
