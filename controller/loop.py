@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.crf import CRFOptions
 from tenth.segmentation.dataset import FolderDataset, Sample
 from tenth.segmentation.inference import Predictor
-from tenth.segmentation.networks import NetworkSpec
+from tenth.segmentation.networks import NETWORKS, NetworkSpec
 from tenth.workspace.config import Config
 from tenth.workspace.secrets import label_studio_credentials
 from tenth.workspace.workspace import Workspace
@@ -101,18 +102,15 @@ class Loop:
 
     @property
     def network_spec(self) -> NetworkSpec:
-        """The network that the configuration names."""
+        """The network that the configuration names; settings left at their default go only to one that has them."""
         network = self.config.network
-        return NetworkSpec(
-            network.name,
-            len(self.classes),
-            {
-                "encoder": network.encoder,
-                "width": network.width,
-                "weights": network.weights or None,
-                "weights_sha256": network.weights_sha256 or None,
-            },
-        )
+        accepted = inspect.signature(NETWORKS.get(network.name)).parameters
+        options = {
+            name: getattr(network, name) or None
+            for name, field_ in type(network).model_fields.items()
+            if name != "name" and (name in accepted or getattr(network, name) != field_.get_default())
+        }
+        return NetworkSpec(network.name, len(self.classes), options)
 
     @property
     def crf_options(self) -> CRFOptions:
