@@ -102,7 +102,7 @@ class Loop:
 
     @property
     def network_spec(self) -> NetworkSpec:
-        """The network that the configuration names; settings left at their default go only to one that has them."""
+        """The network that the configuration names; defaults go only to one that has such an option."""
         network = self.config.network
         accepted = inspect.signature(NETWORKS.get(network.name)).parameters
         options = {
