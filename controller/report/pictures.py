@@ -150,17 +150,18 @@ def prediction(
 
 def outline(loop: Loop, superpixels: NDArray[np.int32], region: Region, answer: RegionAnswer | None) -> str:
     """Return the outline of a region in the colour of its answer, on a halo that shows on any picture."""
-    color, words = OPEN_COLOR, "no usable answer"
+    color, words, style = OPEN_COLOR, "no usable answer", "answer special"
     if answer is not None and answer.label is not None:
         entry = loop.classes.classes[answer.label]
-        color, words = css_color(entry.color), entry.name
+        color, words, style = css_color(entry.color), entry.name, "answer"
     elif answer is not None:
         color, words = (VOID_COLOR, "void") if answer.void else (MIXED_COLOR, "mixed")
     guess = "" if region.guess is None else f", the model's guess was {loop.classes.names[region.guess]}"
     path = contour(superpixels == region.superpixel)
+    halo = "halo pale" if color == VOID_COLOR else "halo"
     return (
-        f'<g><title>{escape(words + guess)}</title><path class="halo" d="{path}"/>'
-        f'<path class="answer" d="{path}" stroke="{color}" fill="{color}"/></g>'
+        f'<g><title>{escape(words + guess)}</title><path class="{halo}" d="{path}"/>'
+        f'<path class="{style}" d="{path}" stroke="{color}" fill="{color}"/></g>'
     )
 
 
