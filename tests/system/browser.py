@@ -61,7 +61,7 @@ _READY = (
     "document.querySelector('.tenth-picture .lsf-image img')?.naturalWidth > 0"
     " && document.querySelectorAll('.tenth-picture canvas').length > 1"
     " && document.querySelector('.lsf-choices') !== null"
-    " && [...document.querySelectorAll('.lsf-controls button')].some(button => !button.disabled)"
+    " && document.querySelector('.lsf-controls button') !== null"
 )
 
 
@@ -98,16 +98,28 @@ class Editor:
         self.driver.find_element(By.NAME, "password").send_keys(password + Keys.ENTER)
         self._until("the login", "!location.pathname.startsWith('/user/login')")
 
-    def open(self, project: int, task: int) -> None:
-        """Open one task by its address and wait until it can be answered."""
+    def open(self, project: int, task: int, guess: str | None = None) -> None:
+        """Open one task by its address and wait until it can be answered.
+
+        The editor appears twice, first empty and then with the prediction; `guess` is the class to wait for.
+        """
         self.driver.get(f"{self.url}/projects/{project}/data?task={task}")
         self._until(f"task {task}", f"{_CURRENT_TASK} === '{task}' && {_READY}")
+        self._wait_for_guess(guess)
 
-    def open_stream(self, project: int) -> int:
-        """Open the labelling stream, which hands out the next task, and return the task's id."""
+    def open_stream(self, project: int, guess: str | None = None) -> int:
+        """Open the labelling stream, which hands out the next task, and return the task's id.
+
+        `guess` is the pre-selected class to wait for, as in `open`.
+        """
         self.driver.get(f"{self.url}/projects/{project}/data?labeling=1")
         self._until("the first task", _READY)
+        self._wait_for_guess(guess)
         return self.task()
+
+    def _wait_for_guess(self, guess: str | None) -> None:
+        if guess is not None:
+            self._until(f"'{guess}' to be pre-selected", f"{_READY} && ({_ANSWER}) === arguments[0]", guess)
 
     def task(self) -> int:
         """Return the id of the task that is shown."""
@@ -129,9 +141,15 @@ class Editor:
         actions.perform()
 
     def choose(self, key: str, expected: str) -> None:
-        """Press a hotkey and wait until `expected` is selected."""
-        self.press(key)
-        self._until(f"'{expected}' after the key {key}", f"({_ANSWER}) === arguments[0]", expected)
+        """Press a hotkey until `expected` is selected: a key that comes while the editor loads is lost."""
+
+        def selected(_: webdriver.Chrome) -> bool:
+            if self.answer() == expected:
+                return True
+            self.press(key)
+            return False
+
+        WebDriverWait(self.driver, PATIENCE, 0.5).until(selected, f"no '{expected}' after the key {key}")
 
     def paint(self, key: str, points: list[tuple[float, float]]) -> None:
         """Take the brush of a class by its hotkey and draw a stroke.
