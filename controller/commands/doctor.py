@@ -1,0 +1,48 @@
+"""`controller doctor`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from controller.options import echo_result, output_options, workspace_option
+
+MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+
+
+@click.command(
+    "doctor",
+    epilog="""\b
+Examples:
+  controller doctor --workspace streets
+  controller doctor --workspace streets --json""",
+)
+@workspace_option
+@output_options
+def command(workspace: Path, as_json: bool, quiet: bool) -> None:
+    """Check everything a round needs, and say how to mend what is wrong.
+
+    This machine, the workspace, its data, Label Studio and the backend, each from both sides. Every failed
+    check ends with the command that mends it. Exits 0 unless a check failed, else with 2 (configuration),
+    4 (Label Studio) or 5 (data), the highest of them. Nothing is changed, but for a picture of one pixel that
+    is stored where crops go. --quiet shows only what is not well.
+    """
+    from controller.doctor import examine, exit_code
+
+    checks = []
+    for check in examine(workspace):
+        checks.append(check)
+        if as_json or (quiet and check.state == "ok"):
+            continue
+        mark, color = MARKS[check.state]
+        click.echo(f"{click.style(mark, fg=color, bold=True)} {check.name}: {check.message}")
+        if check.remedy:
+            click.echo(f"    → {check.remedy}")
+    code = exit_code(checks)
+    counts = {state: sum(check.state == state for check in checks) for state in MARKS}
+    summary = f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed"
+    document = {"exit_code": code, **counts, "checks": [check.to_dict() for check in checks]}
+    echo_result(document, as_json, [] if quiet and not code else ["", summary])
+    sys.exit(code)
