@@ -21,6 +21,7 @@ from tenth.segmentation.inference import Predictor
 from tenth.segmentation.superpixels import slic
 from tenth.segmentation.uncertainty import count_by_region
 from tenth.workspace.database import Image, Region, Round
+from tenth.workspace.names import superpixels_name
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,3 @@ def record(
     pixels = sum(height * width for height, width in sizes.values())
     queried = sum(region.area for region in regions)
     return {"images": len(sizes), "regions": len(regions), "queried_pixels": queried, "pixels": pixels}
-
-
-def superpixels_name(number: int, image_id: int) -> str:
-    """Return the name under which the superpixel map of an asked image is stored."""
-    return f"superpixels/round-{number:03d}/{image_id:06d}"

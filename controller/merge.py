@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from controller.choose import superpixels_name
 from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
 from controller.loop import Loop
 from controller.pool import as_sample
@@ -20,6 +19,7 @@ from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.dataset import Sample
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.database import Answer, Image, Region, Round
+from tenth.workspace.names import superpixels_name
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from controller.choose import superpixels_name
 from controller.loop import Loop
 from controller.push import regions_of
 from tenth.errors import ConfigurationError, DataError
@@ -23,6 +22,7 @@ from tenth.label_studio.regions import RegionCrop
 from tenth.segmentation.classes import IGNORE, ClassSet
 from tenth.segmentation.images import read_labels
 from tenth.workspace.database import Image, Region
+from tenth.workspace.names import superpixels_name
 
 Result = list[dict[str, Any]]
 PARALLEL = 4

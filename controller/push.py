@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from controller.choose import superpixels_name
 from controller.loop import Loop
 from controller.pool import as_sample
 from tenth.label_studio.regions import RegionCrop, region_prediction, region_task
 from tenth.label_studio.render import render_crop, render_overview
 from tenth.workspace.database import Image, Region, Round
+from tenth.workspace.names import superpixels_name
 
 
 def push(loop: Loop, number: int) -> dict[str, Any]:

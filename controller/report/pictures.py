@@ -10,7 +10,6 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from controller.choose import superpixels_name
 from controller.labels import RegionAnswer
 from controller.loop import Loop
 from controller.merge import answers_of
@@ -25,6 +24,7 @@ from tenth.segmentation.images import read_labels
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.uncertainty import pixel_entropy
 from tenth.workspace.database import Image, Region, Round
+from tenth.workspace.names import superpixels_name
 
 MIXED_COLOR, VOID_COLOR, OPEN_COLOR = "#ffffff", "#000000", "#9a9a9a"
 

@@ -18,8 +18,8 @@ from tenth.errors import DataError
 IGNORE: int = 255
 """The label of pixels that count for nothing: not trained on, not measured, not paid for."""
 
-HOTKEYS = "1234567890qwertyuio"
-"""Keys handed out in this order to classes that name none."""
+HOTKEYS = "1234567890qwrtyiopa"
+"""Keys handed out in this order to classes that name none; E and U are the editor's eraser and "unselect"."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LabelClass:
 class ClassSet:
     """The classes of one data set, in order of their ids.
 
-    Classes without a hotkey get the first free one of ``1234567890qwertyuio``.
+    Classes without a hotkey get the first free one of ``1234567890qwrtyiopa``.
 
     Parameters
     ----------

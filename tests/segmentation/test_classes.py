@@ -28,7 +28,7 @@ def test_missing_hotkeys_are_handed_out_in_order_around_the_taken_ones() -> None
 
 def test_hotkeys_run_out_after_nineteen() -> None:
     classes = ClassSet.from_dict(document(*(entry(i) for i in range(21))))
-    assert "".join(each.hotkey or "-" for each in classes.classes) == "1234567890qwertyuio--"
+    assert "".join(each.hotkey or "-" for each in classes.classes) == "1234567890qwrtyiopa--"
 
 
 def test_a_class_set_survives_the_way_through_a_file(tmp_path: Path) -> None:
