@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from controller.loop import Loop
 from controller.pool import as_sample, images_with_role
 from controller.score import read_scores, scores_file
 from controller.selection import budget_pixels, cap_regions, rank_images, select_regions
 from controller.strategies import ImageMaps
+from tenth.errors import ConfigurationError
 from tenth.label_studio.regions import crop_for
 from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.guess import RegionGuess, region_guess
@@ -40,8 +42,14 @@ def choose_regions(loop: Loop, number: int) -> dict[str, Any]:
 
     The superpixel maps are written first; regions, the images' new role and their sizes are committed
     together.
+
+    Raises
+    ------
+    ConfigurationError
+        When no superpixel of the group fits into the budget.
     """
     with loop.workspace.database.session() as session:
+        give_back(session, number)
         version = session.get_one(Round, number).model_version
         pool = images_with_role(session, "pool")
     predictor = None if version is None else loop.predictor(version)
@@ -57,7 +65,21 @@ def choose_regions(loop: Loop, number: int) -> dict[str, Any]:
         {key: [(id_, region.score) for id_, region in regions.items()] for key, regions in chosen.items()},
         loop.config.selection.max_regions,
     )
-    return record(loop, number, sizes, [chosen[key][id_] for key, rows in kept.items() for id_, _ in rows])
+    regions = [chosen[key][id_] for key, rows in kept.items() for id_, _ in rows]
+    if not regions:
+        raise ConfigurationError(
+            f"selection.budget = {loop.config.selection.budget} leaves no room for a single superpixel in "
+            f"the {len(group)} images of round {number}. Raise it, or make the superpixels smaller (size or "
+            f"count in [superpixels] of {loop.config.file})."
+        )
+    return record(loop, number, sizes, regions)
+
+
+def give_back(session: Session, number: int) -> None:
+    """Return the group of a killed attempt to the pool, so that the next one chooses the same again."""
+    session.execute(delete(Region).where(Region.round == number))
+    asked = update(Image).where(Image.role == "asked", Image.round == number)
+    session.execute(asked.values(role="pool", round=None, height=None, width=None))
 
 
 def choose_group(loop: Loop, number: int, pool: list[Image]) -> list[Image]:
@@ -125,9 +147,8 @@ def save_parts(loop: Loop, number: int, image: Image, region: int, guess: Region
 def record(
     loop: Loop, number: int, sizes: dict[str, tuple[int, int]], regions: list[Region]
 ) -> dict[str, Any]:
-    """Commit the group (the keys of `sizes`) and its regions; what a killed attempt left is replaced."""
+    """Commit the group (the keys of `sizes`) and its regions."""
     with loop.workspace.database.session() as session:
-        session.execute(delete(Region).where(Region.round == number))
         for image in session.scalars(select(Image).where(Image.key.in_(sizes))):
             image.role, image.round = "asked", number
             image.height, image.width = sizes[image.key]
