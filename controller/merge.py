@@ -42,8 +42,7 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
     """
     with loop.workspace.database.reading() as session:
         version = session.get_one(Round, number).model_version
-        query = select(Image).where(Image.role == "asked", Image.round <= number).order_by(Image.id)
-        asked = [image for image in session.scalars(query) if label_round(loop, image, number) == number]
+    asked = asked_images(loop, number)
     left = [image for image in asked if not label_map_path(loop, number, image).exists()]
     predictor = None if version is None else loop.predictor(version)
     for image in loop.progress.over(left, len(left), f"Round {number}: merging labels", "image"):
@@ -97,23 +96,23 @@ def as_region_answer(loop: Loop, region: int, answer: Answer) -> RegionAnswer:
     return RegionAnswer(answer.id, region, answer.label, painted, void=answer.kind == "void")
 
 
-def label_round(loop: Loop, image: Image, number: int) -> int:
-    """Return the round whose label map of an asked image counts in round `number`."""
-    assert image.round is not None  # it was asked  # noqa: S101
-    return number if loop.config.labels.refresh else image.round
+def asked_images(loop: Loop, number: int) -> list[Image]:
+    """Return the images asked up to round `number`."""
+    with loop.workspace.database.reading() as session:
+        query = select(Image).where(Image.role == "asked", Image.round <= number).order_by(Image.id)
+        return list(session.scalars(query))
 
 
 def label_map_path(loop: Loop, number: int, image: Image) -> Path:
-    """Return the file of an image's label map as of round `number`."""
+    """Return the file of the label map of an asked image that counts in round `number`."""
+    assert image.round is not None  # it was asked  # noqa: S101
+    number = number if loop.config.labels.refresh else image.round
     return loop.workspace.folder / "arrays" / "labels" / f"round-{number:03d}" / f"{image.id:06d}.npz"
 
 
 def merged_images(loop: Loop, number: int) -> list[MergedImage]:
     """Return all images asked up to round `number`, with their label maps."""
-    with loop.workspace.database.reading() as session:
-        query = select(Image).where(Image.role == "asked", Image.round <= number).order_by(Image.id)
-        asked = list(session.scalars(query))
     return [
-        MergedImage(as_sample(loop, image), label_map_path(loop, label_round(loop, image, number), image))
-        for image in asked
+        MergedImage(as_sample(loop, image), label_map_path(loop, number, image))
+        for image in asked_images(loop, number)
     ]

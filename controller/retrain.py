@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from controller.evaluate import measure
 from controller.loop import Loop
+from controller.merge import merge
 from controller.publish import add_version
 from controller.train import fit_network, start_network, training_images
 from tenth.segmentation.inference import Predictor
@@ -28,6 +29,8 @@ def retrain(loop: Loop) -> dict[str, Any]:
         closed = session.scalar(select(func.max(Round.number)).where(Round.state == "closed")) or 0
     network = start_network(loop)
     parent = loop.workspace.models.current()
+    if closed:
+        merge(loop, closed)  # writes what another [labels] setting has left away
     images = training_images(loop, closed)
     trained = fit_network(loop, network, images, loop.config.training.round_iterations, NAME)
     figures = measure(loop, Predictor(network, device=loop.config.training.device), "Retrained")
