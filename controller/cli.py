@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
 import logging
@@ -42,6 +43,16 @@ class LazyGroup(click.Group):
             raise TypeError(f"{module.__name__}.command is not a click command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that `args` begin with; raises UsageError that names the nearest one."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(COMMANDS)}."
+            raise click.UsageError(f"No such command '{args[0]}'. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -54,7 +65,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="controller")
 @click.option("-v", "--verbose", is_flag=True, help="Log every step and every request to standard error.")
 def cli(verbose: bool) -> None:
-    r"""Ask people only about the regions where the model is unsure, and learn from their answers.
+    """Ask people only about the regions where the model is unsure, and learn from their answers.
 
     \b
     A first day:
@@ -68,7 +79,7 @@ def cli(verbose: bool) -> None:
     \b
     Exit codes: 0 done, 2 usage or configuration, 3 waiting for annotators,
     4 Label Studio refused or out of reach, 5 bad data, 130 interrupted.
-    """
+    """  # noqa: D301  (click's mark for lines that stay as they are)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

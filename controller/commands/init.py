@@ -45,7 +45,7 @@ def command(
     as_json: bool,
     quiet: bool,  # noqa: ARG001
 ) -> None:
-    r"""Make a workspace, its Label Studio project and the link to the backend; what is there already stays.
+    """Make a workspace, its Label Studio project and the link to the backend; what is there already stays.
 
     A workspace is a folder with controller.toml (every setting, with comments), the database and all
     results. The project gets the labelling config of the data set's classes, colours and hotkeys. The backend
@@ -56,7 +56,7 @@ def command(
       1. controller init --workspace W --dataset D        workspace and project
       2. ls-backend --workspace W --port 9090             in another terminal
       3. controller init --workspace W --backend-url http://127.0.0.1:9090
-    """
+    """  # noqa: D301  (click's mark for lines that stay as they are)
     from controller.initialize import initialize
 
     done = initialize(

@@ -33,7 +33,7 @@ Examples:
 def command(
     workspace: Path, accept_partial: float, dry_run: bool, no_push: bool, as_json: bool, quiet: bool
 ) -> None:
-    r"""Close the open group and push the next one.
+    """Close the open group and push the next one.
 
     \b
     Closing:  pull the answers → merge with the model's labels → train → evaluate → publish
@@ -42,7 +42,7 @@ def command(
     The very first call trains the initial model and pushes the first group. While the open group is
     incomplete the call prints who did how much and what is left, changes nothing, and exits with 3. A call
     that was killed is continued by the next one, at the step where it stopped.
-    """
+    """  # noqa: D301  (click's mark for lines that stay as they are)
     from controller.loop import Loop
     from controller.plan import planned
     from controller.round import next_round
