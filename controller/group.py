@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.loop import Loop
-from controller.push import regions_of
+from controller.push import region_id_of, regions_of
 from controller.steps import results
 from tenth.errors import WaitingForAnnotators
 
@@ -41,6 +41,14 @@ class GroupProgress:
     def complete(self, accept_partial: float) -> bool:
         """Tell whether enough is answered."""
         return self.answered >= self.needed(accept_partial)
+
+    def share_done(self) -> float:
+        """Return the answered share, rounded down to a number that `complete` accepts."""
+        for digits in (2, 3, 4):
+            share = math.floor(self.answered / self.regions * 10**digits) / 10**digits
+            if share:
+                break
+        return share
 
     def summary(self, accept_partial: float = 1.0) -> str:
         """Return how much is done, in one line."""
@@ -76,14 +84,13 @@ class GroupIncomplete(WaitingForAnnotators):
     """
 
     def __init__(self, progress: GroupProgress, accept_partial: float) -> None:
-        share = progress.answered / progress.regions
         super().__init__(
             "\n".join(
                 [
                     f"waiting for annotators, {progress.summary(accept_partial)}.",
                     *progress.lines()[1:],
                     "Nothing was changed. Call again later, or go on without the rest: "
-                    f"--accept-partial {share:.2f}"
+                    f"--accept-partial {progress.share_done():g}"
                     if progress.answered
                     else "Nothing was changed. Call again once people have answered.",
                 ]
@@ -100,13 +107,13 @@ def group_progress(loop: Loop, number: int) -> GroupProgress:
     regions = {region.id for region in regions_of(loop, number, "pushed", "answered", "unanswered")}
     fields = ("data", "cancelled_annotations")
     tasks = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=fields)
-    waiting = {task["data"].get("region_id") for task in tasks if not task["cancelled_annotations"]}
+    waiting = {region_id_of(task) for task in tasks if not task["cancelled_annotations"]}
     open_regions = regions & waiting
     counts: Counter[str] = Counter()
     for task in loop.client.annotated_tasks(loop.project, data={"round": number}):
-        if task["data"].get("region_id") in regions:
+        if region_id_of(task) in regions:
             counts.update(
-                str(annotation["completed_by"]["email"])
+                str((annotation["completed_by"] or {}).get("email") or "a deleted user")
                 for annotation in task["annotations"]
                 if not annotation["was_cancelled"]
             )

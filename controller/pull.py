@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from controller.loop import Loop
-from controller.push import regions_of
+from controller.push import region_id_of, regions_of
 from tenth.label_studio.regions import RegionCrop
 from tenth.label_studio.results import ParsedAnswer, ResultError, SkippedError, parse_annotation
 from tenth.workspace.database import Answer, Image, Problem, Region, utc_now
@@ -21,8 +21,10 @@ log = logging.getLogger(__name__)
 def pull(loop: Loop, number: int) -> dict[str, Any]:
     """Store the usable answers of round `number`, list the others, withdraw what nobody answered.
 
-    Answers and problems of an earlier attempt are replaced, so a killed pull is simply repeated.
+    Answers and problems of an earlier attempt are replaced, so a killed pull is simply repeated. What is
+    withdrawn goes first: an answer that comes in meanwhile is pulled, or its task is gone.
     """
+    withdraw(loop, number)
     tasks = loop.client.annotated_tasks(loop.project, data={"round": number})
     regions = {region.id: region for region in regions_of(loop, number, "pushed", "answered", "unanswered")}
     with loop.workspace.database.reading() as session:
@@ -41,18 +43,17 @@ def pull(loop: Loop, number: int) -> dict[str, Any]:
         log.warning(
             "Task %d: answer %s set aside: %s", problem.task_id, problem.annotation_id, problem.reason
         )
-    withdrawn = withdraw(loop, number)
-    return {"answers": len(answers), "problems": len(problems), "withdrawn": withdrawn}
+    return {"answers": len(answers), "problems": len(problems), "withdrawn": len(regions.keys() - seen)}
 
 
 def read_task(
     loop: Loop, number: int, task: dict[str, Any], regions: dict[str, Region], images: dict[int, Image]
 ) -> Iterator[Answer | Problem]:
     """Check the annotations of one task; yield an answer or a problem for each that is not a skip."""
-    region_id = task["data"].get("region_id")
-    region = regions.get(region_id)
+    region = regions.get(region_id_of(task))
     if region is None or region.task_id != task["id"]:
-        reason = f"its region_id {region_id!r} is none that round {number} asked with this task"
+        said = task["data"].get("region_id")
+        reason = f"its region_id {said!r} is none that round {number} asked with this task"
         yield Problem(round=number, task_id=task["id"], reason=reason)
         return
     image = images[region.image_id]
@@ -118,9 +119,8 @@ def forget(session: Session, number: int) -> None:
     session.execute(delete(Problem).where(Problem.round == number))
 
 
-def withdraw(loop: Loop, number: int) -> int:
+def withdraw(loop: Loop, number: int) -> None:
     """Delete the tasks of the round that nobody answered, so that nobody does work that is never pulled."""
     left = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=("id",))
     if left:
         loop.client.delete_tasks(loop.project, [task["id"] for task in left])
-    return len(left)

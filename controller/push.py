@@ -30,6 +30,7 @@ def push(loop: Loop, number: int) -> dict[str, Any]:
         for part in chunks(waiting, loop.config.label_studio.import_chunk):
             push_chunk(loop, number, part)
             bar.update(len(part))
+    remove_copies(loop, number)
     with loop.workspace.database.reading() as session:
         version = session.get_one(Round, number).model_version
     loop.client.update_project(
@@ -43,7 +44,21 @@ def push(loop: Loop, number: int) -> dict[str, Any]:
 def adopt_tasks(loop: Loop, number: int) -> None:
     """Note the tasks that Label Studio has already: those of an import whose answer never arrived."""
     tasks = loop.client.tasks(loop.project, data={"round": number}, fields=("id", "data"))
-    note_tasks(loop, {task["data"]["region_id"]: task["id"] for task in tasks})
+    note_tasks(loop, {region_id_of(task): task["id"] for task in tasks})
+
+
+def remove_copies(loop: Loop, number: int) -> None:
+    """Delete second tasks of the same region: a server may go on with an import whose sender was killed."""
+    known = {region.id: region.task_id for region in regions_of(loop, number, "pushed")}
+    tasks = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=("id", "data"))
+    copies = [task["id"] for task in tasks if known.get(region_id_of(task), task["id"]) != task["id"]]
+    if copies:
+        loop.client.delete_tasks(loop.project, copies)
+
+
+def region_id_of(task: dict[str, Any]) -> str:
+    """Return the region that a task of Label Studio says it asks, whatever somebody put there."""
+    return str(task["data"].get("region_id"))
 
 
 def push_chunk(loop: Loop, number: int, regions: Sequence[Region]) -> None:
