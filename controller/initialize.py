@@ -53,7 +53,10 @@ def initialize(
     ConfigurationError
         When something cannot be used, or Label Studio's project has another labelling config.
     """
-    create_or_change(folder, dataset, [*settings, *([f"label_studio.title={title}"] if title else [])])
+    parsed = [parse_setting(text) for text in settings]
+    if title:
+        parsed.append(("label_studio", "title", title))
+    create_or_change(folder, dataset, parsed)
     loop = Loop.open(folder)
     initial, pool = divide(loop)
     register_images(loop)
@@ -73,9 +76,9 @@ def initialize(
     return done
 
 
-def create_or_change(folder: Path, dataset: Path | None, settings: Sequence[str]) -> None:
-    """Make the workspace with these settings, or change them in the one that is there."""
-    parsed = [parse_setting(text) for text in settings]
+def create_or_change(folder: Path, dataset: Path | None, settings: Sequence[tuple[str, str, Any]]) -> None:
+    """Make the workspace with these (section, key, value), or change them in the one that is there."""
+    parsed = list(settings)
     file = folder / CONFIG_NAME
     if file.exists():
         if dataset is not None:

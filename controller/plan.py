@@ -28,7 +28,7 @@ def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
         if not progress.complete(accept_partial):
             return [f"wait: {progress.summary(accept_partial)}"]
         lines += unfinished(loop, current.number, [name for name, _ in CLOSING])
-    elif current.state == "open":
+    elif current.state == "open" and push_next:
         return unfinished(loop, current.number, [name for name, _ in OPENING])
     if push_next and left:
         following = 1 if current is None else current.number + 1
@@ -39,7 +39,8 @@ def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
             f"round {following} asks about {size} of {left} images, at most "
             f"{loop.config.selection.max_regions} regions"
         )
-    return lines or ["nothing: every image of the pool has been asked"]
+    reason = "every image of the pool has been asked" if push_next else "no group is open"
+    return lines or [f"nothing: {reason}"]
 
 
 def unfinished(loop: Loop, number: int, names: list[str]) -> list[str]:

@@ -17,7 +17,8 @@ from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.dataset import Sample
 from tenth.segmentation.evaluation import evaluate
 from tenth.segmentation.inference import Predictor
-from tenth.segmentation.networks import SegmentationNetwork
+from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
+from tenth.segmentation.networks.registry import INITIAL_WEIGHTS
 from tenth.segmentation.training import LabelledImage, TrainingOptions, TrainingResult
 from tenth.segmentation.training import train as fit
 
@@ -106,13 +107,19 @@ def start_network(loop: Loop) -> SegmentationNetwork:
     if version is None:
         return loop.network_spec.build()
     loaded = loop.workspace.models.load(version)
-    if loaded.info.spec.name != loop.network_spec.name:
+    wanted, given = architecture(loop.network_spec), architecture(loaded.info.spec)
+    if wanted != given:
         raise ConfigurationError(
-            f"network.name is '{loop.network_spec.name}', but the model in use ({version}) is a "
-            f"'{loaded.info.spec.name}', and a round goes on from it. Set network.name back, or start a new "
-            "workspace."
+            f"[network] of {loop.config.file} describes {wanted}, but the model in use ({version}) is "
+            f"{given}, and a round goes on from it. Set [network] back, or start a new workspace."
         )
     return loaded.network
+
+
+def architecture(spec: NetworkSpec) -> str:
+    """Return what a network is built of, in words; what its training started from does not count."""
+    options = {key: value for key, value in spec.options.items() if key not in INITIAL_WEIGHTS}
+    return f"{spec.name} ({', '.join(f'{key} {value}' for key, value in sorted(options.items()))})"
 
 
 def iterations_of(loop: Loop, number: int) -> int:

@@ -42,24 +42,29 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
 
     An event of the inbox leads to a look at once; without any, Label Studio is asked every `options.poll`
     seconds. A press of "Start Training" while the group is incomplete trains the model in use further on
-    what is known; the open group keeps its version. While Label Studio is out of reach the watch goes on.
+    what is known; the open group keeps its version. While Label Studio is out of reach the watch goes on; an
+    event counts as handled once what it led to is done.
     """
     pushed = 0
     waited = options.poll
     said = ""
+    seen: set[int] = set()
     while not stop.is_set():
-        actions = take_events(loop)
-        if actions or waited >= options.poll:
+        events = loop.workspace.inbox.pending()
+        if waited >= options.poll or any(event.id not in seen for event in events):
             waited = 0.0
+            seen = {event.id for event in events}
             try:
                 outcome = step(loop, options.accept_partial)
             except GroupIncomplete as error:
                 text = str(error).splitlines()[0]
-                if START_TRAINING in actions:
+                if any(event.action == START_TRAINING for event in events):
                     tell(f"Trained further on request: {train_further(loop)}.")
+                loop.workspace.inbox.handled(seen)
             except LabelStudioError as error:
                 text = f"Label Studio: {error} Trying again in {options.poll:g} s."
             else:
+                loop.workspace.inbox.handled(seen)
                 tell(describe(outcome))
                 pushed += outcome.opened is not None
                 if outcome.opened is None or pushed == options.rounds:
@@ -71,13 +76,6 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
                 said = text
         stop.wait(options.look)
         waited += options.look
-
-
-def take_events(loop: Loop) -> set[str]:
-    """Mark the events of the inbox as handled; return their actions."""
-    events = loop.workspace.inbox.pending()
-    loop.workspace.inbox.handled([event.id for event in events])
-    return {event.action for event in events}
 
 
 def train_further(loop: Loop) -> str:
