@@ -1,0 +1,146 @@
+"""Write docs/configuration.md and docs/cli.md from the code: ``python docs/generate.py``.
+
+A test fails while they differ from what this writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+
+from controller.cli import COMMANDS, cli
+from ls_backend.cli import main as ls_backend
+from tenth.workspace.config import Config
+
+HERE = Path(__file__).parent
+WIDTH = 100
+
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+_CONFIGURATION = """\
+# Configuration
+
+<!-- Written by docs/generate.py from tenth/workspace/settings.py; change it there. -->
+
+A workspace is a folder, and `controller.toml` in it holds its settings. `controller init` writes the file with
+every key, its default and its meaning. Relative paths are relative to that folder. An unknown key, a value of
+another type or out of range is refused with the file, the key, the reason and the nearest valid key; nothing is
+guessed. Changes count from the next command on; the backend reads the file when it starts.
+
+Any key can be set when the workspace is made, or later, without an editor:
+
+    controller init --workspace streets --dataset my-images --set selection.group_size=50
+    controller init --workspace streets --offline --set labels.propagate=true
+
+## Environment
+
+Secrets stand in no file of ours, only in the environment.
+
+| variable | read by | meaning |
+|---|---|---|
+| `LABEL_STUDIO_URL` | both | Address of Label Studio, unless `[label_studio] url` names it. |
+| `LABEL_STUDIO_API_KEY` | both | Personal access token or legacy token; which of the two is seen from its form. |
+| `TENTH_BACKEND_USER`, `TENTH_BACKEND_PASSWORD` | both | Login of our backend. `controller init --backend-url` \
+hands it to Label Studio. |
+| `TENTH_WORKSPACE` | both | The workspace, instead of `--workspace`. |
+| `TENTH_DATABASE_URL` | both | Replaces `[database] url`; may hold a password. |
+| `PGPASSWORD` | both | Password of PostgreSQL, when the URL has none. |
+| `XDG_CACHE_HOME` | both | Downloaded weights are kept in `tenth/weights` below it; `~/.cache` by default. |
+| `LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT` | controller | Label Studio's document root, when it is not the parent \
+of `crop_folder`. |
+| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL` | both | For `s3://` pools and \
+crop buckets. |
+| `OMP_NUM_THREADS` | both | Threads of torch; the backend divides the cores among its workers by default. |
+"""
+
+_CLI = """\
+# Commands
+
+<!-- Written by docs/generate.py from the commands' own help; change it there. -->
+
+Exit codes of `controller`: 0 done, 2 usage or configuration, 3 waiting for annotators, 4 Label Studio refused or out
+of reach, 5 bad data, 130 interrupted. With `--json` an error is one document as well:
+`{"error": …, "message": …, "exit_code": …}`.
+"""
+
+
+def configuration() -> str:
+    """Return docs/configuration.md."""
+    defaults = Config()
+    parts = [_CONFIGURATION]
+    for name in Config.model_fields:
+        parts.append(_section(name, type(getattr(defaults, name))))
+    return "\n".join(parts)
+
+
+def _section(name: str, section: type[BaseModel]) -> str:
+    lines = [
+        f"## [{name}]",
+        "",
+        str(section.__doc__).strip(),
+        "",
+        "| key | default | meaning |",
+        "|---|---|---|",
+    ]
+    for key, field in section.model_fields.items():
+        limits = [
+            f"{sign} {getattr(constraint, bound):g}"
+            for constraint in field.metadata
+            for bound, sign in _BOUNDS.items()
+            if hasattr(constraint, bound)
+        ]
+        meaning = str(field.description).replace("|", "\\|")
+        lines.append(f"| `{key}` | `{_toml(field.get_default())}` | {meaning}{_in_brackets(limits)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _in_brackets(limits: list[str]) -> str:
+    return f" ({', '.join(limits)})" if limits else ""
+
+
+def _toml(value: object) -> str:
+    if value is None:
+        return "[]"
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def commands() -> str:
+    """Return docs/cli.md."""
+    parts = [_CLI, "## controller\n", _help(cli, "controller")]
+    parent = click.Context(cli, info_name="controller")
+    for name in COMMANDS:
+        command = cli.get_command(parent, name)
+        assert command is not None
+        parts += [f"## controller {name}\n", _help(command, f"controller {name}")]
+    parts += ["## ls-backend\n", _help(ls_backend, "ls-backend")]
+    return "\n".join(parts)
+
+
+def _help(command: click.Command, name: str) -> str:
+    settings = {"help_option_names": ["-h", "--help"]}
+    context = click.Context(
+        command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH, **settings
+    )
+    return textwrap.indent(command.get_help(context), "    ", lambda line: bool(line.strip())) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """Return what every generated page should hold."""
+    return {HERE / "configuration.md": configuration(), HERE / "cli.md": commands()}
+
+
+def main() -> None:
+    """Write the pages that differ."""
+    for path, text in pages().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path.name} written\n")
+
+
+if __name__ == "__main__":
+    main()
