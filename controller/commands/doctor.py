@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from controller.doctor.check import Check
 from controller.options import echo_result, output_options, workspace_option
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
@@ -34,15 +35,21 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:
     checks = []
     for check in examine(workspace):
         checks.append(check)
-        if as_json or (quiet and check.state == "ok"):
-            continue
-        mark, color = MARKS[check.state]
-        click.echo(f"{click.style(mark, fg=color, bold=True)} {check.name}: {check.message}")
-        if check.remedy:
-            click.echo(f"    → {check.remedy}")
+        if not as_json and not check.cause and not (quiet and check.state == "ok"):
+            show(check)
     code = exit_code(checks)
     counts = {state: sum(check.state == state for check in checks) for state in MARKS}
     summary = f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed"
     document = {"exit_code": code, **counts, "checks": [check.to_dict() for check in checks]}
-    echo_result(document, as_json, [] if quiet and not code else ["", summary])
+    unmade = [f"Not looked at for that: {', '.join(check.name for check in checks if check.cause)}."]
+    closing = [*(unmade if any(check.cause for check in checks) else []), "", summary]
+    echo_result(document, as_json, [] if quiet and not code else closing)
     sys.exit(code)
+
+
+def show(check: Check) -> None:
+    """Print one check and, below it, the command that mends it."""
+    mark, color = MARKS[check.state]
+    click.echo(f"{click.style(mark, fg=color, bold=True)} {check.name}: {check.message}")
+    if check.remedy:
+        click.echo(f"    → {check.remedy}")

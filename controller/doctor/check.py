@@ -33,6 +33,8 @@ class Check:
         The command that mends it; empty where nothing has to be.
     exit_code : int
         2 configuration, 4 Label Studio, 5 data; 0 unless it failed.
+    cause : str
+        The failed check for which this one was not made; empty when it was made.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Check:
     message: str
     remedy: str = ""
     exit_code: int = 0
+    cause: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values for JSON."""

@@ -28,7 +28,7 @@ def examine(folder: Path) -> Iterator[Check]:
         cause = next((unmet[need] for need in probe.needs if need in unmet), None)
         if cause is not None:
             unmet[probe.name] = cause
-            yield Check(probe.name, "warning", f"not looked at, since '{cause}' failed")
+            yield Check(probe.name, "warning", f"not looked at, since '{cause}' failed", cause=cause)
             continue
         found = outcome(probe, patient)
         if found.state == "failed":

@@ -81,7 +81,7 @@ def data_set(patient: Patient, name: str) -> Check:
     """See that the data set can be listed, and that there is something to learn from or to ask about."""
     loop = patient.loop
     initial, pool = divide(loop)
-    message = f"{len(loop.classes)} classes, {len(initial)} initial images, {len(pool)} in the pool"
+    message = f"{len(loop.classes)} classes, {len(initial)} initial images, {len(pool)} to ask about"
     if not initial and not pool:
         where = f"{loop.dataset.root / loop.config.data.train_split / 'images'}"
         return Check(name, "failed", f"{message}: nothing to ask about", f"cp YOUR-IMAGES/* {where}/", DATA)

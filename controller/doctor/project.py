@@ -61,7 +61,7 @@ def shown_version(patient: Patient, name: str) -> Check:
 
 
 def image_there(patient: Patient, name: str) -> Check:
-    """Load a crop through Label Studio, as the browser does; before the first push, a picture of one pixel."""
+    """Load a crop through Label Studio, as the browser does; before the first push, a single pixel."""
     loop = patient.loop
     with loop.workspace.database.reading() as session:
         pushed = select(Region.task_id).where(
