@@ -117,9 +117,7 @@ def show(loop: Loop, image: Image, models: Models) -> Picture:
         panels.append(prediction(loop, "After", models.after_version, models.after, picture, truth))
     if truth is not None:
         view = drawing(f"Ground truth of {image.key}", label_uri(truth, loop.classes), picture, [])
-        panels.append(
-            Panel("Ground truth", "The data set's own labels; the model was not trained on them.", view)
-        )
+        panels.append(Panel("Ground truth", "The data set's own labels, for comparison.", view))
     return Picture(image.key, len(asked), panels)
 
 
