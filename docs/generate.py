@@ -1,4 +1,4 @@
-"""Write docs/configuration.md and docs/cli.md from the code: ``python docs/generate.py``.
+"""Write docs/configuration.md and docs/cli.md from the code: ``python docs/generate.py [FOLDER]``.
 
 A test fails while they differ from what this writes.
 """
@@ -17,7 +17,6 @@ from controller.cli import COMMANDS, cli
 from ls_backend.cli import main as ls_backend
 from tenth.workspace.config import Config
 
-HERE = Path(__file__).parent
 WIDTH = 100
 
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -27,10 +26,10 @@ _CONFIGURATION = """\
 
 <!-- Written by docs/generate.py from tenth/workspace/settings.py; change it there. -->
 
-A workspace is a folder, and `controller.toml` in it holds its settings. `controller init` writes the file with
-every key, its default and its meaning. Relative paths are relative to that folder. An unknown key, a value of
-another type or out of range is refused with the file, the key, the reason and the nearest valid key; nothing is
-guessed. Changes count from the next command on; the backend reads the file when it starts.
+A workspace is a folder, and `controller.toml` in it holds its settings. `controller init` writes the file
+with every key, its default and its meaning. Relative paths are relative to that folder. An unknown key, a
+value of another type or out of range is refused with the file, the key, the reason and the nearest valid key;
+nothing is guessed. Changes count from the next command on; the backend reads the file when it starts.
 
 Any key can be set when the workspace is made, or later, without an editor:
 
@@ -39,32 +38,35 @@ Any key can be set when the workspace is made, or later, without an editor:
 
 ## Environment
 
-Secrets stand in no file of ours, only in the environment.
+Secrets stand in no file of ours, only in the environment. Both programs read these.
 
-| variable | read by | meaning |
-|---|---|---|
-| `LABEL_STUDIO_URL` | both | Address of Label Studio, unless `[label_studio] url` names it. |
-| `LABEL_STUDIO_API_KEY` | both | Personal access token or legacy token; which of the two is seen from its form. |
-| `TENTH_BACKEND_USER`, `TENTH_BACKEND_PASSWORD` | both | Login of our backend. `controller init --backend-url` \
-hands it to Label Studio. |
-| `TENTH_WORKSPACE` | both | The workspace, instead of `--workspace`. |
-| `TENTH_DATABASE_URL` | both | Replaces `[database] url`; may hold a password. |
-| `PGPASSWORD` | both | Password of PostgreSQL, when the URL has none. |
-| `XDG_CACHE_HOME` | both | Downloaded weights are kept in `tenth/weights` below it; `~/.cache` by default. |
-| `LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT` | controller | Label Studio's document root, when it is not the parent \
-of `crop_folder`. |
-| `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_REGION`, `AWS_ENDPOINT_URL` | both | For `s3://` pools and \
-crop buckets. |
-| `OMP_NUM_THREADS` | both | Threads of torch; the backend divides the cores among its workers by default. |
+| variable | meaning |
+|---|---|
 """
+
+ENVIRONMENT = {
+    "LABEL_STUDIO_URL": "Address of Label Studio, unless `[label_studio] url` names it.",
+    "LABEL_STUDIO_API_KEY": "Personal access token or legacy token; which of the two is seen from its form.",
+    "TENTH_BACKEND_USER": "User that Label Studio presents to our backend.",
+    "TENTH_BACKEND_PASSWORD": "Its password. `controller init --backend-url` hands both to Label Studio.",
+    "TENTH_WORKSPACE": "The workspace, instead of `--workspace`.",
+    "TENTH_DATABASE_URL": "Replaces `[database] url`; may hold a password.",
+    "PGPASSWORD": "Password of PostgreSQL, when the URL has none.",
+    "LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT": "Label Studio's document root, when it is not the "
+    "parent of `crop_folder`.",
+    "AWS_ACCESS_KEY_ID": "With `AWS_SECRET_ACCESS_KEY`, `AWS_REGION` and `AWS_ENDPOINT_URL`: for "
+    "`s3://` pools and crops.",
+    "XDG_CACHE_HOME": "Downloaded weights are kept in `tenth/weights` below it; `~/.cache` by default.",
+    "OMP_NUM_THREADS": "Threads of torch; by default the backend divides the cores among its workers.",
+}
 
 _CLI = """\
 # Commands
 
 <!-- Written by docs/generate.py from the commands' own help; change it there. -->
 
-Exit codes of `controller`: 0 done, 2 usage or configuration, 3 waiting for annotators, 4 Label Studio refused or out
-of reach, 5 bad data, 130 interrupted. With `--json` an error is one document as well:
+Exit codes of `controller`: 0 done, 2 usage or configuration, 3 waiting for annotators, 4 Label Studio refused
+or out of reach, 5 bad data, 130 interrupted. With `--json` an error is one document as well:
 `{"error": …, "message": …, "exit_code": …}`.
 """
 
@@ -72,7 +74,7 @@ of reach, 5 bad data, 130 interrupted. With `--json` an error is one document as
 def configuration() -> str:
     """Return docs/configuration.md."""
     defaults = Config()
-    parts = [_CONFIGURATION]
+    parts = [_CONFIGURATION + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in ENVIRONMENT.items())]
     for name in Config.model_fields:
         parts.append(_section(name, type(getattr(defaults, name))))
     return "\n".join(parts)
@@ -115,32 +117,31 @@ def commands() -> str:
     parent = click.Context(cli, info_name="controller")
     for name in COMMANDS:
         command = cli.get_command(parent, name)
-        assert command is not None
-        parts += [f"## controller {name}\n", _help(command, f"controller {name}")]
+        if command is not None:
+            parts += [f"## controller {name}\n", _help(command, f"controller {name}")]
     parts += ["## ls-backend\n", _help(ls_backend, "ls-backend")]
     return "\n".join(parts)
 
 
 def _help(command: click.Command, name: str) -> str:
-    settings = {"help_option_names": ["-h", "--help"]}
-    context = click.Context(
-        command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH, **settings
-    )
+    context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+    context.help_option_names = ["-h", "--help"]
     return textwrap.indent(command.get_help(context), "    ", lambda line: bool(line.strip())) + "\n"
 
 
-def pages() -> dict[Path, str]:
-    """Return what every generated page should hold."""
-    return {HERE / "configuration.md": configuration(), HERE / "cli.md": commands()}
+def pages() -> dict[str, str]:
+    """Return what every generated page should hold, by its name."""
+    return {"configuration.md": configuration(), "cli.md": commands()}
 
 
-def main() -> None:
+def main(folder: Path) -> None:
     """Write the pages that differ."""
-    for path, text in pages().items():
+    for name, text in pages().items():
+        path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-            sys.stdout.write(f"{path.name} written\n")
+            sys.stdout.write(f"{path} written\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
