@@ -46,9 +46,9 @@ def read_scores(path: Path) -> dict[str, float]:
     """Read scores; a last line that a kill cut short is dropped from the file."""
     if not path.exists():
         return {}
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
     if whole != text:
-        path.write_text(whole, encoding="utf-8")
+        path.write_bytes(whole)
     rows = [json.loads(line) for line in whole.splitlines()]
     return {row["key"]: row["score"] for row in rows}

@@ -35,19 +35,20 @@ def run_steps(loop: Loop, number: int, steps: Iterable[tuple[str, StepFunction]]
 
 
 def results(loop: Loop, number: int) -> dict[str, dict[str, Any]]:
-    """Return what the finished steps of a round recorded, by name."""
-    with loop.workspace.database.session() as session:
-        return {step.name: step.result for step in session.scalars(select(Step).where(Step.round == number))}
+    """Return what the finished steps of a round recorded, by name, the oldest first."""
+    with loop.workspace.database.reading() as session:
+        rows = session.scalars(select(Step).where(Step.round == number).order_by(Step.finished_at))
+        return {step.name: step.result for step in rows}
 
 
 def seconds(loop: Loop, number: int) -> dict[str, float]:
     """Return how long each finished step of a round took."""
-    with loop.workspace.database.session() as session:
+    with loop.workspace.database.reading() as session:
         rows = session.scalars(select(Step).where(Step.round == number).order_by(Step.finished_at))
         return {step.name: step.seconds for step in rows}
 
 
 def last_round(loop: Loop) -> Round | None:
     """Return the round with the highest number, ``None`` before the first."""
-    with loop.workspace.database.session() as session:
+    with loop.workspace.database.reading() as session:
         return session.scalars(select(Round).order_by(Round.number.desc()).limit(1)).first()

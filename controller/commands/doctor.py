@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from controller.doctor.check import Check
 from controller.options import echo_result, output_options, workspace_option
+
+if TYPE_CHECKING:
+    from controller.doctor import Check
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 

@@ -1,0 +1,87 @@
+"""Publishing: one version a round, however often it is killed, and more training between rounds."""
+
+import shutil
+
+import pytest
+import torch
+
+from controller.publish import find_version, publish
+from controller.retrain import retrain
+from controller.round import begin
+from controller.steps import run_steps
+from controller.train import trained_network
+from tenth.errors import DataError
+from tenth.workspace.database import Round
+from tenth.workspace.models import ModelStore
+
+
+def trained_round(loop, number):
+    """Leave a round as it is before "publish", with the weights of round 0."""
+    begin(loop, number)
+    weights = loop.workspace.folder / "training"
+    shutil.copy(weights / "round-000.safetensors", weights / f"round-{number:03d}.safetensors")
+    started_from = loop.workspace.models.current()
+    run_steps(
+        loop,
+        number,
+        [
+            ("train", lambda *_: {"images": 4, "iterations": 2, "started_from": started_from}),
+            ("evaluate", lambda *_: {"val": {"miou": 0.25}}),
+        ],
+    )
+
+
+def test_the_version_says_where_it_comes_from(learned):
+    first = learned.workspace.models.current()
+    trained_round(learned, 1)
+    version = publish(learned, 1)["version"]
+    assert learned.workspace.models.current() == version != first
+    info = learned.workspace.models.info(version)
+    assert (info.parents, info.metrics["val"]["miou"], info.training["round"]) == ((first,), 0.25, 1)
+    with learned.workspace.database.reading() as session:
+        assert session.get_one(Round, 1).trained_version == version
+    loaded = learned.workspace.models.load(version).network.state_dict()
+    for name, tensor in trained_network(learned, "round-001").state_dict().items():
+        torch.testing.assert_close(loaded[name], tensor, rtol=0, atol=0)
+
+
+def test_killed_between_add_and_use(learned, monkeypatch):
+    first = learned.workspace.models.current()
+    trained_round(learned, 1)
+
+    def killed(store, version):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(ModelStore, "use", killed)
+        publish(learned, 1)
+    assert learned.workspace.models.current() == first
+    assert len(learned.workspace.models.names()) == 2
+    version = publish(learned, 1)["version"]
+    assert learned.workspace.models.names() == [first, version]
+    assert learned.workspace.models.current() == version
+    assert publish(learned, 1) == {"version": version}  # killed after everything, before it was recorded
+    assert len(learned.workspace.models.names()) == 2
+
+
+def test_versions_of_other_rounds_are_not_taken(learned):
+    assert find_version(learned, 0) == learned.workspace.models.current()
+    assert find_version(learned, 1) is None
+
+
+def test_weights_that_are_missing(learned):
+    with pytest.raises(DataError, match="has not been finished"):
+        trained_network(learned, "round-007")
+
+
+def test_training_further_publishes_without_touching_the_rounds(learned):
+    first = learned.workspace.models.current()
+    result = retrain(learned)
+    assert learned.workspace.models.current() == result["version"] != first
+    info = learned.workspace.models.info(result["version"])
+    assert info.parents == (first,)
+    assert "round" not in info.training
+    assert 0 <= result["val"] <= 1 and 0 <= result["test"] <= 1
+    with learned.workspace.database.reading() as session:
+        assert session.get_one(Round, 0).trained_version == first
+    assert find_version(learned, 0) == first

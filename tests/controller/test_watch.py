@@ -1,0 +1,150 @@
+"""The watch: a look at every event, now and then without, and through all that Label Studio does."""
+
+import threading
+
+import pytest
+
+import controller.watch as watch_module
+from controller.group import GroupIncomplete, GroupProgress
+from controller.round import Outcome
+from controller.watch import START_TRAINING, WatchOptions, watch
+from tenth.errors import ConfigurationError, DataError, LabelStudioUnreachable
+
+INCOMPLETE = GroupIncomplete(GroupProgress(1, 10, 3, {"ann@example.org": 3}), 1.0)
+UNREACHABLE = LabelStudioUnreachable("nobody answers.")
+RARELY = 3600.0
+
+
+class Script(threading.Event):
+    """Stands in for the clock and for `next_round`: what each look finds, and what happens between looks."""
+
+    def __init__(self, loop, monkeypatch, *outcomes):
+        super().__init__()
+        self.loop = loop
+        self.outcomes = list(outcomes)
+        self.between = []
+        self.log = []
+        monkeypatch.setattr(watch_module, "next_round", self.look)
+        monkeypatch.setattr(watch_module, "retrain", self.retrain)
+
+    def look(self, loop, *, accept_partial):
+        self.log.append(f"look {accept_partial:g}")
+        with pytest.raises(ConfigurationError, match="in use"), loop.workspace.lock():
+            pass  # the watch holds the lock
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def retrain(self, loop):
+        self.log.append("retrain")
+        return {"version": "v0002-abcdef01"}
+
+    def wait(self, timeout=None):
+        """Let something happen instead of waiting; with nothing left, stop."""
+        if not self.between:
+            self.set()
+            return True
+        self.between.pop(0)()
+        return self.is_set()
+
+    def event(self, action="ANNOTATION_CREATED"):
+        self.loop.workspace.inbox.put(action, 1, {"tasks": [1]})
+
+    def run(self, **options):
+        watch(self.loop, WatchOptions(**{"poll": RARELY, "look": 1.0} | options), self, self.log.append)
+        return self.log
+
+
+def nothing():
+    """Nothing happens."""
+
+
+def pending(loop):
+    return [event.action for event in loop.workspace.inbox.pending()]
+
+
+def test_an_event_leads_to_a_round(learned, monkeypatch):
+    script = Script(learned, monkeypatch, INCOMPLETE, Outcome(1, 2), INCOMPLETE)
+    script.between = [nothing, script.event]
+    waiting = "waiting for annotators, round 1: 3 of 10 regions answered, 7 still needed."
+    assert script.run(accept_partial=0.9) == [
+        "look 0.9",
+        waiting,
+        "look 0.9",
+        "Round 1 is closed; round 2 is pushed.",
+        "look 0.9",
+    ]
+    assert pending(learned) == []
+
+
+def test_it_looks_without_events_too(learned, monkeypatch):
+    script = Script(learned, monkeypatch, INCOMPLETE, INCOMPLETE, INCOMPLETE)
+    script.between = [nothing] * 7
+    script.run(poll=3.0)
+    assert script.log.count("look 1") == 3
+    assert len(script.log) == 4  # the same is said once
+
+
+def test_start_training_trains_further_while_people_answer(learned, monkeypatch):
+    script = Script(learned, monkeypatch, INCOMPLETE, INCOMPLETE)
+    script.between = [lambda: script.event(START_TRAINING)]
+    script.run()
+    assert script.log[-2:] == ["retrain", "Trained further on request: v0002-abcdef01."]
+    assert script.log.count("retrain") == 1
+    assert pending(learned) == []
+
+
+def test_start_training_of_a_complete_group_is_the_round_itself(learned, monkeypatch):
+    script = Script(learned, monkeypatch, Outcome(1, 2))
+    script.event(START_TRAINING)
+    script.run(rounds=1)
+    assert "retrain" not in script.log
+
+
+def test_label_studio_out_of_reach_goes_on_and_loses_nothing(learned, monkeypatch):
+    script = Script(learned, monkeypatch, UNREACHABLE, UNREACHABLE, INCOMPLETE)
+    script.event(START_TRAINING)
+    script.between = [
+        nothing,
+        nothing,
+        lambda: script.log.append(str(pending(learned))),
+        nothing,
+        nothing,
+        nothing,
+    ]
+    script.run(poll=3.0)
+    assert script.log == [
+        "look 1",
+        "Label Studio: nobody answers. Trying again in 3 s.",
+        f"['{START_TRAINING}']",
+        "look 1",
+        "look 1",
+        "retrain",
+        "Trained further on request: v0002-abcdef01.",
+        str(INCOMPLETE).splitlines()[0],
+    ]
+    assert pending(learned) == []
+
+
+def test_it_ends_when_it_is_told_to(learned, monkeypatch):
+    script = Script(learned, monkeypatch)
+    script.set()
+    assert script.run() == []
+    script = Script(learned, monkeypatch, INCOMPLETE)
+    script.between = [script.set]
+    assert script.run()[0] == "look 1"
+
+
+def test_it_ends_with_the_pool_or_after_so_many_rounds(learned, monkeypatch):
+    script = Script(learned, monkeypatch, Outcome(0, 1), Outcome(1, 2))
+    assert script.run(rounds=2)[-1] == "Round 1 is closed; round 2 is pushed."
+    script = Script(learned, monkeypatch, Outcome(5, None, "every image of the pool has been asked"))
+    last = "Round 5 is closed; no group was pushed: every image of the pool has been asked."
+    assert script.run()[-1] == last
+
+
+def test_bad_data_ends_it(learned, monkeypatch):
+    script = Script(learned, monkeypatch, DataError("an image is broken"))
+    with pytest.raises(DataError, match="broken"):
+        script.run()
