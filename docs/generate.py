@@ -29,7 +29,8 @@ _CONFIGURATION = """\
 A workspace is a folder, and `controller.toml` in it holds its settings. `controller init` writes the file
 with every key, its default and its meaning. Relative paths are relative to that folder. An unknown key, a
 value of another type or out of range is refused with the file, the key, the reason and the nearest valid key;
-nothing is guessed. Changes count from the next command on; the backend reads the file when it starts.
+nothing is guessed. Changes count from the next command on; `ls-backend` and `controller watch` read the file
+when they start.
 
 Any key can be set when the workspace is made, or later, without an editor:
 
