@@ -22,9 +22,8 @@ def region(asked):
 
 @pytest.fixture
 def mask(asked, region):
-    return (
-        asked.workspace.arrays.load(superpixels_name(1, region.image_id))["superpixels"] == region.superpixel
-    )
+    superpixels = asked.workspace.arrays.load(superpixels_name(1, region.image_id))["superpixels"]
+    return superpixels == region.superpixel
 
 
 def truth_of(mask, *labels):
