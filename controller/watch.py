@@ -10,7 +10,7 @@ from controller.group import GroupIncomplete
 from controller.loop import Loop
 from controller.retrain import retrain
 from controller.round import Outcome, next_round
-from tenth.errors import LabelStudioError
+from tenth.errors import LabelStudioError, WorkspaceBusy
 
 START_TRAINING = "START_TRAINING"
 
@@ -42,8 +42,8 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
 
     An event of the inbox leads to a look at once; without any, Label Studio is asked every `options.poll`
     seconds. A press of "Start Training" while the group is incomplete trains the model in use further on
-    what is known; the open group keeps its version. While Label Studio is out of reach the watch goes on; an
-    event counts as handled once what it led to is done.
+    what is known; the open group keeps its version. While Label Studio is out of reach, or another command is
+    at work, the watch goes on; an event counts as handled once what it led to is done.
     """
     pushed = 0
     waited = options.poll
@@ -61,8 +61,8 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
                 if any(event.action == START_TRAINING for event in events):
                     tell(f"Trained further on request: {train_further(loop)}.")
                 loop.workspace.inbox.handled(seen)
-            except LabelStudioError as error:
-                text = f"Label Studio: {error} Trying again in {options.poll:g} s."
+            except (LabelStudioError, WorkspaceBusy) as error:
+                text = f"{error} Trying again in {options.poll:g} s."
             else:
                 loop.workspace.inbox.handled(seen)
                 tell(describe(outcome))

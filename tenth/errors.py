@@ -4,6 +4,7 @@
 
     TenthError                      1
     ├── ConfigurationError          2   usage, controller.toml, environment
+    │   └── WorkspaceBusy               another command is at work
     ├── WaitingForAnnotators        3   the open group is not answered yet
     ├── LabelStudioError            4
     │   ├── LabelStudioUnreachable      no answer at all
@@ -24,6 +25,10 @@ class ConfigurationError(TenthError):
     """A setting, an argument or an environment variable cannot be used."""
 
     exit_code = 2
+
+
+class WorkspaceBusy(ConfigurationError):
+    """Another command is at work in the workspace."""
 
 
 class WaitingForAnnotators(TenthError):

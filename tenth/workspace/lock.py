@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tenth.errors import ConfigurationError
+from tenth.errors import WorkspaceBusy
 from tenth.workspace.schema import utc_now
 
 _held: set[int] = set()
@@ -37,7 +37,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    ConfigurationError
+    WorkspaceBusy
         When another process (or another part of this one) holds it; the message names the holder.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -45,7 +45,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise ConfigurationError(
+        raise WorkspaceBusy(
             f"The workspace {path.parent} is in use by {holder(path)}. Wait until it is done, or stop it."
         ) from None
     _held.add(descriptor)

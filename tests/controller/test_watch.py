@@ -11,7 +11,7 @@ from controller.watch import START_TRAINING, WatchOptions, watch
 from tenth.errors import ConfigurationError, DataError, LabelStudioUnreachable
 
 INCOMPLETE = GroupIncomplete(GroupProgress(1, 10, 3, {"ann@example.org": 3}), 1.0)
-UNREACHABLE = LabelStudioUnreachable("nobody answers.")
+UNREACHABLE = LabelStudioUnreachable("Label Studio did not answer.")
 RARELY = 3600.0
 
 
@@ -116,7 +116,7 @@ def test_label_studio_out_of_reach_goes_on_and_loses_nothing(learned, monkeypatc
     script.run(poll=3.0)
     assert script.log == [
         "look 1",
-        "Label Studio: nobody answers. Trying again in 3 s.",
+        "Label Studio did not answer. Trying again in 3 s.",
         f"['{START_TRAINING}']",
         "look 1",
         "look 1",
@@ -125,6 +125,16 @@ def test_label_studio_out_of_reach_goes_on_and_loses_nothing(learned, monkeypatc
         str(INCOMPLETE).splitlines()[0],
     ]
     assert pending(learned) == []
+
+
+def test_another_command_at_work_is_waited_for(learned, monkeypatch):
+    script = Script(learned, monkeypatch, INCOMPLETE)
+    script.event(START_TRAINING)
+    with learned.workspace.lock():
+        script.run()
+    (said,) = script.log
+    assert "in use by" in said and said.endswith("Trying again in 3600 s.")
+    assert pending(learned) == [START_TRAINING]
 
 
 def test_it_ends_when_it_is_told_to(learned, monkeypatch):
