@@ -27,7 +27,7 @@ class Progress:
     Parameters
     ----------
     enabled : bool, optional
-        ``None`` (default) shows bars only when standard error is a terminal, ``False`` never, ``True`` always.
+        ``None`` shows bars only on a terminal (standard error), ``False`` (default) never, ``True`` always.
     """
 
     def __init__(self, enabled: bool | None = False) -> None:
@@ -37,7 +37,13 @@ class Progress:
     def bar(self, total: int, description: str, unit: str = "it", initial: int = 0) -> Iterator[Bar]:
         """Show a bar for `total` items, `initial` of them done before, while the context lasts."""
         with tqdm(
-            total=total, initial=initial, desc=description, unit=unit, disable=self.disable, dynamic_ncols=True, delay=1.0
+            total=total,
+            initial=initial,
+            desc=description,
+            unit=unit,
+            disable=self.disable,
+            dynamic_ncols=True,
+            delay=1.0,
         ) as bar:
             yield bar
 

@@ -64,8 +64,8 @@ def region_guess(
     """
     if probabilities.ndim != 3 or region.shape != probabilities.shape[1:]:
         raise DataError(
-            f"A region of shape {region.shape} does not fit probabilities of shape {probabilities.shape}: both "
-            "have to be of the same image. Give (C, H, W) probabilities and an (H, W) mask."
+            f"A region of shape {region.shape} does not fit probabilities of shape {probabilities.shape}: "
+            "both have to be of the same image. Give (C, H, W) probabilities and an (H, W) mask."
         )
     inside = probabilities[:, region]
     pixels = inside.shape[1]
