@@ -100,6 +100,7 @@ def test_start_training_of_a_complete_group_is_the_round_itself(learned, monkeyp
     script.event(START_TRAINING)
     script.run(rounds=1)
     assert "retrain" not in script.log
+    assert pending(learned) == []
 
 
 def test_label_studio_out_of_reach_goes_on_and_loses_nothing(learned, monkeypatch):
