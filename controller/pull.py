@@ -101,7 +101,11 @@ def answer_row(loop: Loop, region: Region, parsed: ParsedAnswer, annotation: dic
 
 
 def keys_of(parsed: ParsedAnswer, annotation: dict[str, Any]) -> int:
-    """Return what an answer cost: the submit, one more for another choice, one more for each painted part."""
+    """Return what an answer cost in keys and strokes.
+
+    The submit alone where the guess was kept; one more for another choice; for each painted part a key and a stroke,
+    and Esc between two of them.
+    """
     if parsed.guess_kept:
         return 1
     by_hand = [
@@ -109,7 +113,7 @@ def keys_of(parsed: ParsedAnswer, annotation: dict[str, Any]) -> int:
         for entry in annotation["result"]
         if entry["type"] == "brushlabels" and entry.get("origin") != "prediction"
     ]
-    return 2 + len(by_hand)
+    return 2 + max(0, 3 * len(by_hand) - 1)
 
 
 def forget(session: Session, number: int) -> None:

@@ -86,7 +86,7 @@ def run_rounds(services: Services, dataset: Path, rounds: int, *, keep: bool) ->
     services.controller("next-round")
     for number in range(1, rounds + 1):
         say(f"Round {number}: the simulated annotator answers through Label Studio's API")
-        services.controller("oracle", "--labels", str(dataset / "train" / "labels"))
+        services.controller("oracle", "--exact", "--labels", str(dataset / "train" / "labels"))
         last = number == rounds and not keep
         services.controller("next-round", *(["--no-push"] if last else []))
 

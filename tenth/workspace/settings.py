@@ -211,10 +211,11 @@ class LabelsSection(Section):
         default=False, description="Spread the answers to their surroundings through the CRF."
     )
     min_confidence: float = Field(
-        default=0.0,
+        default=0.999,
         ge=0,
         le=1,
-        description="Pseudo-labels less sure than this are ignored (CRF probability).",
+        description="Pseudo-labels less sure than this are ignored. The CRF is too sure of itself, so the useful "
+        "values are near 1; 0 keeps every pixel, as in the thesis.",
     )
 
 
