@@ -103,8 +103,8 @@ def answer_row(loop: Loop, region: Region, parsed: ParsedAnswer, annotation: dic
 def keys_of(parsed: ParsedAnswer, annotation: dict[str, Any]) -> int:
     """Return what an answer cost in keys and strokes.
 
-    The submit alone where the guess was kept; one more for another choice; for each painted part a key and a stroke,
-    and Esc between two of them.
+    The submit alone where the guess was kept; one more for another choice; for each painted part a key and a
+    stroke, and Esc between two of them.
     """
     if parsed.guess_kept:
         return 1

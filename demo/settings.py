@@ -51,8 +51,8 @@ def scene_settings() -> DemoSettings:
 def folder_settings(dataset: FolderDataset) -> DemoSettings:
     """Return the settings for a data set of the user's.
 
-    The first tenth of its training images, in the order of their names, is the initial set: what a team has that
-    labelled its first drive and now gets the others.
+    The first tenth of its training images, in the order of their names, is the initial set: what a team has
+    that labelled its first drive and now gets the others.
     """
     labelled = sum(sample.labels is not None for sample in dataset.split("train"))
     initial = max(8, labelled // 10)

@@ -214,8 +214,8 @@ class LabelsSection(Section):
         default=0.999,
         ge=0,
         le=1,
-        description="Pseudo-labels less sure than this are ignored. The CRF is too sure of itself, so the useful "
-        "values are near 1; 0 keeps every pixel, as in the thesis.",
+        description="Pseudo-labels less sure than this are ignored. The CRF is too sure of itself, so the "
+        "useful values are near 1; 0 keeps every pixel, as in the thesis.",
     )
 
 
