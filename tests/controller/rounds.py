@@ -24,6 +24,7 @@ from tenth.workspace.database import Answer, Image, Region
 from tenth.workspace.workspace import Workspace
 
 TINY = {
+    "labels": {"min_confidence": 0.0},
     "network": {"encoder": "resnet18", "width": 0.125, "weights": ""},
     "training": {
         "initial_iterations": 4,

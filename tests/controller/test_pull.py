@@ -80,11 +80,11 @@ def test_the_guess_costs_the_submit_alone(group):
     assert row.keys == 1
 
 
-def test_painting_costs_a_key_a_part(group):
+def test_painting_costs_a_key_and_a_stroke_a_part_and_esc_between(group):
     painted = group.paint()
     result = [special_result(MIXED), *painted_results(group.crop, painted, group.loop.classes)]
     (row,) = group.read(group.task(result))
-    assert (row.kind, row.label, row.keys) == ("mixed", None, 4)
+    assert (row.kind, row.label, row.keys) == ("mixed", None, 7)
     stored = group.loop.workspace.arrays.load(row.painted)["painted"]
     np.testing.assert_array_equal(stored, painted)
 
