@@ -120,6 +120,11 @@ def connect_project(loop: Loop, project: int | None) -> None:
         existing = client.project(known)
         if not existing.get("task_number"):
             client.update_project(known, label_config=config)
+        elif known != loop.config.label_studio.project:
+            raise ConfigurationError(
+                f"Project {known} has {existing['task_number']} tasks that this workspace knows nothing "
+                "of; their answers would be taken for ours. Use an empty project, or leave --project out."
+            )
         elif problems := check_config(str(existing["label_config"]), loop.classes):
             raise ConfigurationError(
                 f"Project {known} has tasks, and its labelling config does not fit the data set: "

@@ -18,7 +18,7 @@ from controller.votes import settle
 from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.dataset import Sample
 from tenth.segmentation.inference import Predictor
-from tenth.workspace.database import Answer, Image, Region, Round
+from tenth.workspace.database import Answer, Image, Region
 from tenth.workspace.names import superpixels_name
 
 
@@ -40,8 +40,7 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
     Pseudo-labels are those of the model in use; with ``labels.refresh = false`` images of earlier rounds keep
     the map of their own round. A killed call goes on behind the last image written.
     """
-    with loop.workspace.database.reading() as session:
-        version = session.get_one(Round, number).model_version
+    version = loop.workspace.models.current()
     asked = asked_images(loop, number)
     left = [image for image in asked if not label_map_path(loop, number, image).exists()]
     predictor = None if version is None else loop.predictor(version)

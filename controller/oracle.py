@@ -64,22 +64,24 @@ class Oracle:
             The project's classes.
         """
         counts = np.bincount(truth[mask], minlength=256)
+        label = int(counts.argmax())
+        wrong = self._wrong(region, label, len(classes))
+        if wrong is not None:
+            return [class_result(classes, wrong, accepted=wrong == region.guess)]
         present = np.flatnonzero(counts[:IGNORE])
         if self.exact and (len(present) > 1 or (len(present) and counts[IGNORE])):
             crop = RegionCrop(region.x, region.y, region.width, region.height, region.scale)
             paint = np.where(mask, truth, IGNORE).astype(np.uint8)
             return [special_result(MIXED), *painted_results(crop, paint, classes)]
-        label = int(counts.argmax())
         if label == IGNORE:
             return [special_result(VOID)]
-        label = self._perhaps_wrong(region, label, len(classes))
         return [class_result(classes, label, accepted=label == region.guess)]
 
-    def _perhaps_wrong(self, region: Region, label: int, classes: int) -> int:
+    def _wrong(self, region: Region, label: int, classes: int) -> int | None:
         # By region, so that the same region gets the same answer in whatever order they are answered.
         rng = np.random.default_rng([self.seed, *region.id.encode()])
         if rng.random() >= self.noise:
-            return label
+            return None
         return int(rng.choice([other for other in range(classes) if other != label]))
 
 

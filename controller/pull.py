@@ -125,6 +125,8 @@ def forget(session: Session, number: int) -> None:
 
 def withdraw(loop: Loop, number: int) -> None:
     """Delete the tasks of the round that nobody answered, so that nobody does work that is never pulled."""
-    left = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=("id",))
+    ours = {region.task_id for region in regions_of(loop, number, "pushed", "answered", "unanswered")}
+    tasks = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=("id",))
+    left = [task["id"] for task in tasks if task["id"] in ours]
     if left:
-        loop.client.delete_tasks(loop.project, [task["id"] for task in left])
+        loop.client.delete_tasks(loop.project, left)

@@ -10,7 +10,7 @@ from controller.group import GroupIncomplete
 from controller.loop import Loop
 from controller.retrain import retrain
 from controller.round import Outcome, next_round
-from tenth.errors import LabelStudioError, WorkspaceBusy
+from tenth.errors import ConfigurationError, DataError, LabelStudioError, WorkspaceBusy
 
 START_TRAINING = "START_TRAINING"
 
@@ -59,7 +59,7 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
             except GroupIncomplete as error:
                 text = str(error).splitlines()[0]
                 if any(event.action == START_TRAINING for event in events):
-                    tell(f"Trained further on request: {train_further(loop)}.")
+                    tell(train_on_request(loop))
                 loop.workspace.inbox.handled(seen)
             except (LabelStudioError, WorkspaceBusy) as error:
                 text = f"{error} Trying again in {options.poll:g} s."
@@ -78,10 +78,13 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
         waited += options.look
 
 
-def train_further(loop: Loop) -> str:
-    """Train the model in use further under the workspace's lock; return the new version."""
-    with loop.workspace.lock():
-        return str(retrain(loop)["version"])
+def train_on_request(loop: Loop) -> str:
+    """Train the model in use further under the workspace's lock; return what came of it, in one line."""
+    try:
+        with loop.workspace.lock():
+            return f"Trained further on request: {retrain(loop)['version']}."
+    except (ConfigurationError, DataError) as error:  # nothing to learn from yet, or another command at work
+        return f"Training was requested, but: {error}"
 
 
 def step(loop: Loop, accept_partial: float) -> Outcome:

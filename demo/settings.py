@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tenth.errors import DataError
 from tenth.segmentation.dataset import FolderDataset
 
 SCENES = {"train": 90, "val": 20, "test": 30, "width": 320, "height": 240, "seed": 7}
@@ -56,8 +57,15 @@ def folder_settings(dataset: FolderDataset) -> DemoSettings:
     The first tenth of its training images, in the order of their names, is the initial set: what a team has
     that labelled its first drive and now gets the others.
     """
-    labelled = sum(sample.labels is not None for sample in dataset.split("train"))
-    initial = max(8, labelled // 10)
+    for split in ("train", "val", "test"):
+        dataset.split(split, require_labels=True)  # the annotator is simulated: it answers from ground truth
+    labelled = len(dataset.split("train"))
+    initial = max(4, labelled // 10)
+    if labelled < 4 * initial:
+        raise DataError(
+            f"{dataset.root} has {labelled} training images; the demo's initial set and three rounds need at "
+            f"least {4 * initial}. Use 'controller' by itself for small sets."
+        )
     return DemoSettings(
         {
             "data": {"initial_count": initial, "initial_order": "contiguous"},

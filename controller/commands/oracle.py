@@ -30,7 +30,11 @@ Examples:
 @click.option(
     "--annotators", type=click.IntRange(1), default=1, help="People to divide the work among.  [default: 1]"
 )
-@click.option("--exact", is_flag=True, help="Paint regions that hold several classes, pixel by pixel.")
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Paint regions that hold several classes: a key, a stroke and an Esc a part.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the wrong answers.  [default: 0]")
 @output_options
 def command(
