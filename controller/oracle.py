@@ -36,7 +36,7 @@ class Oracle:
     Parameters
     ----------
     noise : float
-        Share of the answers that name a wrong class, in 0..1.
+        Share of the answers that name a wrong class, in 0..1; of a region that is mostly void, none does.
     exact : bool
         Paint the classes of a region that holds several; otherwise its dominant class is the answer.
     seed : int
@@ -65,7 +65,7 @@ class Oracle:
         """
         counts = np.bincount(truth[mask], minlength=256)
         label = int(counts.argmax())
-        wrong = self._wrong(region, label, len(classes))
+        wrong = None if label == IGNORE else self._wrong(region, label, len(classes))
         if wrong is not None:
             return [class_result(classes, wrong, accepted=wrong == region.guess)]
         present = np.flatnonzero(counts[:IGNORE])
