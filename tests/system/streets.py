@@ -32,6 +32,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "crop": [32, 32],
         "device": "cpu",
     },
+    "labels": {"min_confidence": 0.0},  # every pixel of an image has a label to compare
     "superpixels": {"size": 60},
     "selection": {"group_size": 2, "budget": 0.1, "max_regions": 10},
     "label_studio": {"import_chunk": 2},
