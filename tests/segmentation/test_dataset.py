@@ -35,6 +35,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def memory() -> Iterator[fsspec.AbstractFileSystem]:
     filesystem = fsspec.filesystem("memory")
+    filesystem.store.clear()  # one store for the whole process: other tests write there, too
     yield filesystem
     filesystem.store.clear()
 

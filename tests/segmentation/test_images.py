@@ -27,6 +27,7 @@ def picture() -> Pixels:
 @pytest.fixture
 def memory() -> Iterator[fsspec.AbstractFileSystem]:
     filesystem = fsspec.filesystem("memory")
+    filesystem.store.clear()  # one store for the whole process: other tests write there, too
     yield filesystem
     filesystem.store.clear()
 
