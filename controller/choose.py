@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +11,22 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from controller.context import class_features, class_shares
 from controller.loop import Loop
+from controller.maps import View
 from controller.pool import as_sample, images_with_role
-from controller.score import read_scores, scores_file
-from controller.selection import budget_pixels, cap_regions, rank_images, select_regions
-from controller.strategies import ImageMaps
+from controller.score import Scored, read_scores, scores_file
+from controller.selection import budget_pixels, cap_regions
+from controller.strategies import RoundContext
+from controller.train import training_images
 from tenth.errors import ConfigurationError
 from tenth.label_studio.regions import crop_for
-from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.guess import RegionGuess, region_guess
-from tenth.segmentation.inference import Predictor
-from tenth.segmentation.superpixels import slic
-from tenth.segmentation.uncertainty import count_by_region
 from tenth.workspace.database import Image, Region, Round
 from tenth.workspace.names import superpixels_name
+
+COMMITTEE = 4
+"""Members of a committee: the current model and up to three versions before it."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,13 @@ def choose_regions(loop: Loop, number: int) -> dict[str, Any]:
         give_back(session, number)
         version = session.get_one(Round, number).model_version
         pool = images_with_role(session, "pool")
-    predictor = None if version is None else loop.predictor(version)
-    group = choose_group(loop, number, pool)
+    scored = read_scores(scores_file(loop, number))
+    group = choose_group(loop, pool, scored)
+    view = round_view(loop, number, version, scored)
     chosen: dict[str, dict[int, Region]] = {}
     sizes: dict[str, tuple[int, int]] = {}
     for image in loop.progress.over(group, len(group), f"Round {number}: choosing regions", "image"):
-        found = choose_in_image(loop, image, predictor)
+        found = choose_in_image(loop, image, view)
         loop.workspace.arrays.save(superpixels_name(number, image.id), superpixels=found.superpixels)
         chosen[image.key] = {region: describe(loop, number, image, found, region) for region in found.regions}
         sizes[image.key] = found.shape
@@ -82,32 +86,64 @@ def give_back(session: Session, number: int) -> None:
     session.execute(asked.values(role="pool", round=None, height=None, width=None))
 
 
-def choose_group(loop: Loop, number: int, pool: list[Image]) -> list[Image]:
-    """Return the images to ask: the most uncertain ones, or spread ones in a cold start."""
+def choose_group(loop: Loop, pool: list[Image], scored: Mapping[str, Scored]) -> list[Image]:
+    """Return the images to ask: those the strategy wants most, or spread ones in a cold start."""
     size = min(loop.config.selection.group_size, len(pool))
     by_key = {image.key: image for image in pool}
-    scores = read_scores(scores_file(loop, number))
+    known = {key: scored[key] for key in by_key if key in scored}
     # Without a model all scores are equal, and the group is spread over the pool.
-    known = {key: scores.get(key, 0.0) for key in by_key}
-    return [by_key[key] for key in rank_images(known, size)]
+    scores = {key: known[key].score if key in known else 0.0 for key in by_key}
+    strategy = loop.strategy if known else loop.cold_start
+    looks = {key: row.descriptor for key, row in known.items() if row.descriptor.size}
+    return [by_key[key] for key in strategy.group(scores, looks, size)]
 
 
-def choose_in_image(loop: Loop, image: Image, predictor: Predictor | None) -> Chosen:
+def round_view(loop: Loop, number: int, version: str | None, scored: Mapping[str, Scored]) -> View:
+    """Return what a strategy sees of each image in this round; only positions in a cold start."""
+    if version is None:
+        return View(loop.cold_start, None, loop.crf_options)
+    predictor = loop.predictor(version)
+    needs, classes = loop.strategy.needs, len(loop.classes)
+    features = None
+    if "features" in needs:
+        features = class_features(training_images(loop, number - 1), predictor, classes)
+    members = earlier_versions(loop, version) if "committee" in needs else []
+    return View(
+        loop.strategy,
+        predictor,
+        loop.crf_options,
+        committee=[loop.predictor(member) for member in members],
+        seed=loop.config.selection.seed,
+        context=RoundContext(
+            class_shares=class_shares(
+                {key: row.descriptor for key, row in scored.items() if row.descriptor.size}, classes
+            ),
+            class_features=features,
+        ),
+    )
+
+
+def earlier_versions(loop: Loop, version: str) -> list[str]:
+    """Return the versions of earlier rounds that form a committee with `version`, the oldest first."""
+    with loop.workspace.database.reading() as session:
+        query = select(Round.trained_version).where(Round.state == "closed").order_by(Round.number)
+        trained = [each for each in session.scalars(query) if each is not None and each != version]
+    return trained[-(COMMITTEE - 1) :]
+
+
+def choose_in_image(loop: Loop, image: Image, view: View) -> Chosen:
     """Rank the superpixels of one image and take those within its budget."""
     picture = as_sample(loop, image).load_image()
     height, width = picture.shape[:2]
-    settings = loop.config.superpixels
-    superpixels = slic(
-        picture, count=settings.count or None, size=settings.size or None, compactness=settings.compactness
-    )
-    strategy = loop.strategy if predictor else loop.cold_start
-    probabilities = None if predictor is None else predictor.probabilities(picture)
-    if probabilities is not None and strategy.needs_crf:
-        probabilities = dense_crf(probabilities, picture, loop.crf_options)
-    scores = strategy.region_scores(ImageMaps(picture, probabilities, superpixels))
+    maps = view.maps(picture, loop.division.regions(view.strategy, picture))
     budget = budget_pixels(loop.config.selection.budget, height, width)
-    regions = select_regions(scores, count_by_region(superpixels), budget)
-    return Chosen((height, width), superpixels, probabilities, scores, regions)
+    return Chosen(
+        shape=(height, width),
+        superpixels=maps.superpixels,
+        probabilities=maps.probabilities if maps.refined is None else maps.refined,
+        scores=view.strategy.region_scores(maps),
+        regions=view.strategy.select(maps, budget),
+    )
 
 
 def describe(loop: Loop, number: int, image: Image, found: Chosen, region: int) -> Region:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from controller.maps import Division
 from controller.strategies import Strategy, build_strategy
 from tenth.errors import ConfigurationError
 from tenth.label_studio.client import LabelStudioClient
@@ -116,6 +117,12 @@ class Loop:
     def crf_options(self) -> CRFOptions:
         """The dense CRF's settings."""
         return CRFOptions(**self.config.crf.model_dump())
+
+    @property
+    def division(self) -> Division:
+        """How images are divided into superpixels."""
+        settings = self.config.superpixels
+        return Division(settings.count or None, settings.size or None, settings.compactness)
 
     def version_or_current(self, version: str | None) -> str:
         """Return `version`, or the one in use for ``None``; raises ConfigurationError when there is none."""

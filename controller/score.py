@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from controller.loop import Loop
+from controller.maps import descriptor
 from controller.pool import as_sample, images_with_role
 from tenth.workspace.database import Round
+
+
+@dataclass(frozen=True)
+class Scored:
+    """How much an image is worth asking about, and what it looks like to the network.
+
+    Parameters
+    ----------
+    score : float
+        The strategy's `image_score`.
+    descriptor : (K,) float32
+        See `controller.maps.descriptor`.
+    """
+
+    score: float
+    descriptor: NDArray[np.float32]
+
+    def to_json(self, key: str) -> str:
+        """Return one line of the file of scores."""
+        rounded = [round(float(value), 4) for value in self.descriptor]
+        return json.dumps({"key": key, "score": self.score, "descriptor": rounded})
 
 
 def score(loop: Loop, number: int) -> dict[str, Any]:
@@ -29,8 +55,8 @@ def score(loop: Loop, number: int) -> dict[str, Any]:
     with path.open("a", encoding="utf-8") as lines:
         for image in loop.progress.over(left, len(left), f"Round {number}: scoring the pool", "image"):
             probabilities = predictor.probabilities(as_sample(loop, image).load_image())
-            known[image.key] = loop.strategy.image_score(probabilities)
-            lines.write(json.dumps({"key": image.key, "score": known[image.key]}) + "\n")
+            known[image.key] = Scored(loop.strategy.image_score(probabilities), descriptor(probabilities))
+            lines.write(known[image.key].to_json(image.key) + "\n")
             lines.flush()
     return {"images": len(known), "version": version}
 
@@ -42,7 +68,7 @@ def scores_file(loop: Loop, number: int) -> Path:
     return folder / f"round-{number:03d}.jsonl"
 
 
-def read_scores(path: Path) -> dict[str, float]:
+def read_scores(path: Path) -> dict[str, Scored]:
     """Read scores; a last line that a kill cut short is dropped from the file."""
     if not path.exists():
         return {}
@@ -51,4 +77,6 @@ def read_scores(path: Path) -> dict[str, float]:
     if whole != text:
         path.write_bytes(whole)
     rows = [json.loads(line) for line in whole.splitlines()]
-    return {row["key"]: row["score"] for row in rows}
+    return {
+        row["key"]: Scored(row["score"], np.asarray(row.get("descriptor", ()), np.float32)) for row in rows
+    }

@@ -66,7 +66,7 @@ def asked_pictures(loop: Loop, facts: Facts, limit: int) -> list[Picture]:
         return []
     number = facts.asking[-1]["round"]
     models = load_models(loop, facts, number)
-    scores = read_scores(scores_file(loop, number))
+    scores = {key: row.score for key, row in read_scores(scores_file(loop, number)).items()}
     with loop.workspace.database.reading() as session:
         asked = list(session.scalars(select(Image).where(Image.round == number)))
     asked.sort(key=lambda image: (-scores.get(image.key, 0.0), image.key))
@@ -124,7 +124,7 @@ def show(loop: Loop, image: Image, models: Models) -> Picture:
 def asking_entropy(loop: Loop, predictor: Predictor, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the (H, W) entropy in nats, after the CRF where the strategy ranks regions after it."""
     probabilities = predictor.probabilities(picture)
-    if loop.strategy.needs_crf:
+    if "crf" in loop.strategy.needs:
         probabilities = dense_crf(probabilities, picture, loop.crf_options)
     return pixel_entropy(probabilities)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.strategies.base import ImageMaps, Strategy
+from controller.strategies.base import EntropyRanked, ImageMaps, Need, RoundContext, Strategy, Unit
 from controller.strategies.cold_start import ColdStart
 from controller.strategies.sp_crf import SuperpixelsCRF
 from tenth.registry import Registry
@@ -35,4 +35,14 @@ def build_strategy(name: str, seed: int = 0) -> Strategy:
     return STRATEGIES.get(name)(seed)
 
 
-__all__ = ["STRATEGIES", "ImageMaps", "Strategy", "StrategyFactory", "build_strategy"]
+__all__ = [
+    "STRATEGIES",
+    "EntropyRanked",
+    "ImageMaps",
+    "Need",
+    "RoundContext",
+    "Strategy",
+    "StrategyFactory",
+    "Unit",
+    "build_strategy",
+]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from controller.strategies.base import ImageMaps
+from controller.strategies.base import EntropyRanked, ImageMaps
 from tenth.segmentation.uncertainty import mean_by_region
 
 
-class ColdStart:
+class ColdStart(EntropyRanked):
     """Asks without a model.
 
     All images score alike, and `controller.selection.rank_images` spreads equal scores evenly over the pool's
@@ -27,10 +27,6 @@ class ColdStart:
 
     name = "cold-start"
     needs_model = False
-    needs_crf = False
-
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
 
     def image_score(self, probabilities: npt.NDArray[np.floating[Any]] | None) -> float:  # noqa: ARG002
         """Return 0 for every image."""

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from controller.strategies.base import ImageMaps
-from tenth.errors import ConfigurationError
-from tenth.segmentation.uncertainty import image_entropy, pixel_entropy, sum_by_region
-
-_NO_MODEL = (
-    "The strategy 'sp-crf' ranks by a model's uncertainty and there is no model yet; "
-    "train one first, or ask the first group with 'cold-start'."
-)
+from controller.strategies.base import EntropyRanked, ImageMaps, Need
+from tenth.segmentation.uncertainty import pixel_entropy, sum_by_region
 
 
-class SuperpixelsCRF:
-    """Images by the network's summed entropy, regions by the summed entropy of the refined probabilities.
-
-    Parameters
-    ----------
-    seed : int, optional
-        Not used: nothing is drawn.
-    """
+class SuperpixelsCRF(EntropyRanked):
+    """Regions by the summed entropy of the refined probabilities."""
 
     name = "sp-crf"
-    needs_model = True
-    needs_crf = True
-
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-
-    def image_score(self, probabilities: npt.NDArray[np.floating[Any]] | None) -> float:
-        """Return the image's entropy in nats, summed over its pixels.
-
-        Raises
-        ------
-        ConfigurationError
-            When there are no probabilities.
-        """
-        if probabilities is None:
-            raise ConfigurationError(_NO_MODEL)
-        return image_entropy(probabilities)
+    needs: frozenset[Need] = frozenset({"crf"})
+    pseudo_labels = "crf"
 
     def region_scores(self, maps: ImageMaps) -> npt.NDArray[np.float64]:
         """Return the entropy in nats, summed over each region.
@@ -53,6 +24,4 @@ class SuperpixelsCRF:
         ConfigurationError
             When there are no probabilities.
         """
-        if maps.probabilities is None:
-            raise ConfigurationError(_NO_MODEL)
-        return sum_by_region(pixel_entropy(maps.probabilities), maps.superpixels)
+        return sum_by_region(pixel_entropy(self.given(maps.refined)), maps.superpixels)

@@ -65,7 +65,7 @@ def test_no_image_exceeds_its_budget(learned, budget):
 
 def test_the_most_uncertain_images_and_regions(learned):
     choose(learned)
-    scores = read_scores(scores_file(learned, 1))
+    scores = {key: row.score for key, row in read_scores(scores_file(learned, 1)).items()}
     images = asked_images(learned)
     best = sorted(scores, key=lambda key: -scores[key])[:2]
     assert {image.key for image in images.values()} == set(best)

@@ -147,7 +147,7 @@ def test_withdrawn_regions_are_not_counted_as_asked(tmp_path):
 
 def test_the_most_uncertain_images_of_the_last_closed_round_come_first(loop):
     pictures = asked_pictures(loop, gather_facts(loop, None), 3)
-    scores = read_scores(scores_file(loop, 2))
+    scores = {key: row.score for key, row in read_scores(scores_file(loop, 2)).items()}
     with loop.workspace.database.reading() as session:
         asked = session.scalars(select(Image.key).where(Image.round == 2)).all()
     assert [picture.key for picture in pictures] == sorted(asked, key=lambda key: -scores[key])
