@@ -41,6 +41,35 @@ def budget_pixels(budget: float, height: int, width: int) -> int:
     return math.floor(Fraction(str(budget)) * height * width)
 
 
+def budget_images(share: float, images: int) -> int:
+    """Return how many images of a group may be labelled whole, where the budget is counted in images.
+
+    Parameters
+    ----------
+    share : float
+        Share of the group's images, above 0, at most 1.
+    images : int
+        Images in the group.
+
+    Returns
+    -------
+    int
+        floor(share · images), of the decimal number that `share` is written as; at least 1.
+
+    Raises
+    ------
+    ConfigurationError
+        When `share` is out of its range, or does not reach a single image.
+    """
+    whole = budget_pixels(share, images, 1)
+    if whole < 1:
+        raise ConfigurationError(
+            f"selection.budget = {share} of {images} images is less than one image, and whole images are "
+            f"asked; raise selection.group_size to {math.ceil(1 / Fraction(str(share)))} or the budget."
+        )
+    return whole
+
+
 def rank_images(scores: Mapping[str, float], size: int) -> list[str]:
     """Return the group: the images with the highest scores.
 
@@ -120,13 +149,29 @@ def select_regions(
             f"Scores of shape {scores.shape} and areas of shape {areas.shape} cannot belong to the same "
             "regions; both have to be one value a region."
         )
-    if not np.isfinite(scores).all():
-        region = int(np.flatnonzero(~np.isfinite(scores))[0])
-        raise DataError(
-            f"Region {region} has score {scores[region]}; its probabilities are broken. "
-            "Check the model's weights."
-        )
-    order = np.argsort(-scores, kind="stable")
+    _check_finite(scores)
+    return fill_budget(np.argsort(-scores, kind="stable"), areas, budget_pixels)
+
+
+def fill_budget(
+    order: npt.NDArray[np.integer[Any]], areas: npt.NDArray[np.integer[Any]], budget_pixels: int
+) -> list[int]:
+    """Return the regions that fit into the budget when they are taken in this order.
+
+    Parameters
+    ----------
+    order : (m,) int
+        Region ids, each at most once.
+    areas : (n,) int
+        Pixels of each region by id; an id without pixels is never taken.
+    budget_pixels : int
+        The pixels that may be taken; a region that does not fit into what is left is skipped.
+
+    Returns
+    -------
+    list of int
+        Region ids in the order given.
+    """
     order = order[(areas[order] > 0) & (areas[order] <= budget_pixels)]
     left = budget_pixels
     chosen: list[int] = []
@@ -135,6 +180,48 @@ def select_regions(
             chosen.append(region)
             left -= area
     return chosen
+
+
+def select_pixels(scores: npt.NDArray[np.floating[Any]], budget_pixels: int) -> list[int]:
+    """Return the pixels of one image to ask about: `select_regions` where every region is one pixel.
+
+    Parameters
+    ----------
+    scores : (n,) float
+        Score of each pixel, row by row.
+    budget_pixels : int
+        The pixels that may be asked about; never exceeded.
+
+    Returns
+    -------
+    list of int
+        Pixels by falling score; of equal scores the lower number comes first.
+
+    Raises
+    ------
+    DataError
+        When a score is not finite.
+    """
+    _check_finite(scores)
+    count = min(budget_pixels, scores.size)
+    if count < 1:
+        return []
+    # What partitioning does with equal scores is its own affair: only the threshold is taken from it.
+    threshold = np.partition(scores, scores.size - count)[scores.size - count]
+    above = np.flatnonzero(scores > threshold)
+    above = above[np.argsort(-scores[above], kind="stable")]
+    level = np.flatnonzero(scores == threshold)[: count - above.size]
+    chosen: list[int] = np.concatenate([above, level]).tolist()
+    return chosen
+
+
+def _check_finite(scores: npt.NDArray[np.floating[Any]]) -> None:
+    if not np.isfinite(scores).all():
+        region = int(np.flatnonzero(~np.isfinite(scores))[0])
+        raise DataError(
+            f"Region {region} has score {scores[region]}; its probabilities are broken. "
+            "Check the model's weights."
+        )
 
 
 def cap_regions(

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from controller.selection import rank_images, select_regions
+from controller.selection import rank_images, select_pixels, select_regions
 from tenth.errors import ConfigurationError
 from tenth.segmentation.uncertainty import count_by_region, image_entropy
 
@@ -94,6 +94,10 @@ class Strategy(Protocol):
     def pseudo_labels(self) -> Literal["network", "crf"]:
         """Whose labels are taken for pixels that nobody is asked about."""
 
+    @property
+    def counterpart(self) -> str | None:
+        """The strategy to ask people with when nobody can answer what this one asks; None when they can."""
+
     def image_score(self, probabilities: npt.NDArray[np.floating[Any]] | None) -> float:
         """Return how much an image is worth asking about.
 
@@ -145,6 +149,7 @@ class EntropyRanked:
     needs_model = True
     needs: frozenset[Need] = frozenset()
     pseudo_labels: Literal["network", "crf"] = "network"
+    counterpart: str | None = None
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -165,6 +170,8 @@ class EntropyRanked:
 
     def select(self, maps: ImageMaps, budget_pixels: int) -> list[int]:
         """Return the regions with the highest scores that fit into the budget."""
+        if self.unit == "pixel":
+            return select_pixels(self.region_scores(maps), budget_pixels)
         return select_regions(self.region_scores(maps), count_by_region(maps.superpixels), budget_pixels)
 
     def group(
