@@ -1,4 +1,8 @@
-"""Random scale, crop, flip and colour: what one labelled image looks like the next time it is seen."""
+"""Random scale, crop, flip and colour: what one labelled image looks like the next time it is seen.
+
+A change is drawn first and then applied to all that belongs to an image: the picture, with and without the
+change of its colours, its labels, the weights of its pixels.
+"""
 
 from __future__ import annotations
 
@@ -59,63 +63,108 @@ class Augmentation:
         tuple of ndarray
             Image (h, w, 3) and labels (h, w), both uint8, of height and width `size`.
         """
-        image, labels = _zoom(image, labels, rng.uniform(*self.scale))
-        offset = (_offset(labels.shape[0], self.size[0], rng), _offset(labels.shape[1], self.size[1], rng))
-        image = _window(image, self.size, offset, PADDING, _colour_change(image, self.colour, rng))
-        labels = _window(labels, self.size, offset, (IGNORE,), None)
-        if self.flip and rng.random() < 0.5:
-            image, labels = image[:, ::-1], labels[:, ::-1]
-        return np.ascontiguousarray(image), np.ascontiguousarray(labels)
+        change = self.draw(labels.shape, rng)
+        return change.image(image), change.map(labels, IGNORE)
+
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> Change:
+        """Draw a change for an image of this height and width."""
+        factor = rng.uniform(*self.scale)
+        height, width = (max(1, round(length * factor)) for length in shape)
+        offset = (_offset(height, self.size[0], rng), _offset(width, self.size[1], rng))
+        # Drawn even when unused: what else is drawn does not depend on how strong the colours change.
+        factors = tuple(rng.uniform(1 - self.colour, 1 + self.colour, 3))
+        mirrored = self.flip and rng.random() < 0.5
+        return Change((height, width), self.size, offset, factors if self.colour else None, mirrored)
 
 
-def _zoom(
-    image: NDArray[np.uint8], labels: NDArray[np.uint8], factor: float
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    height, width = (max(1, round(length * factor)) for length in labels.shape)
-    if (height, width) == labels.shape:
-        return image, labels
-    smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    zoomed = cv2.resize(image, (width, height), interpolation=smooth)
-    # INTER_NEAREST samples pixel corners and would shift the labels against the image by half a pixel.
-    nearest = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    return zoomed.astype(np.uint8, copy=False), nearest.astype(np.uint8, copy=False)
+@dataclass(frozen=True)
+class Change:
+    """One change, drawn once and applied to all that belongs to an image.
+
+    Parameters
+    ----------
+    zoomed : tuple of int
+        Height and width that the image is resized to.
+    size : tuple of int
+        Height and width of the window cut out of it, the size of every result.
+    offset : tuple of int
+        Row and column of the zoomed image where the window starts; negative with padding before the image.
+    colour : tuple of float or None
+        Factors of saturation, contrast and brightness; ``None`` leaves the colours alone.
+    mirrored : bool
+        Whether left and right change places.
+    """
+
+    zoomed: tuple[int, int]
+    size: tuple[int, int]
+    offset: tuple[int, int]
+    colour: tuple[float, ...] | None
+    mirrored: bool
+
+    def image(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the image (h, w, 3) uint8, changed in place and colour, of an `image` (H, W, 3) uint8."""
+        zoomed = self._zoom(image)
+        return self._window(zoomed, PADDING, self._colours(zoomed))
+
+    def image_and_plain(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return what `image` does, and the same pixels in the colours they had; both (h, w, 3) uint8."""
+        zoomed = self._zoom(image)
+        return self._window(zoomed, PADDING, self._colours(zoomed)), self._window(zoomed, PADDING, None)
+
+    def map(self, values: NDArray[np.uint8], padding: int) -> NDArray[np.uint8]:
+        """Return labels or weights (H, W) uint8 as (h, w) uint8: no value is mixed with its neighbours'."""
+        if values.shape != self.zoomed:
+            # INTER_NEAREST samples pixel corners and would shift labels against the image by half a pixel.
+            resized = cv2.resize(values, self.zoomed[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+            values = resized.astype(np.uint8, copy=False)
+        return self._window(values, (padding,), None)
+
+    def inside(self) -> NDArray[np.bool_]:
+        """Return (h, w) bool, false where the image was padded."""
+        mask = np.zeros(self.size, np.bool_)
+        mask[self._slices()[1]] = True
+        return np.ascontiguousarray(mask[:, ::-1]) if self.mirrored else mask
+
+    def _zoom(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if image.shape[:2] == self.zoomed:
+            return image
+        smaller = self.zoomed[0] < image.shape[0] or self.zoomed[1] < image.shape[1]
+        smooth = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        return cv2.resize(image, self.zoomed[::-1], interpolation=smooth).astype(np.uint8, copy=False)
+
+    def _slices(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """Return the part of the zoomed image that is seen, and where it is in the window."""
+        here, there = [], []
+        for length, wanted, start in zip(self.zoomed, self.size, self.offset, strict=True):
+            stop = min(length, start + wanted)
+            here.append(slice(max(0, start), stop))
+            there.append(slice(max(0, -start), stop - start))
+        return tuple(here), tuple(there)
+
+    def _window(
+        self, array: NDArray[np.uint8], padding: tuple[int, ...], colours: NDArray[np.float64] | None
+    ) -> NDArray[np.uint8]:
+        """Cut the window out of `array`; `colours` (3, 4) maps the pixels in it, `padding` goes around."""
+        here, there = self._slices()
+        result: NDArray[np.uint8] = np.empty((*self.size, *array.shape[2:]), np.uint8)
+        result[...] = np.asarray(padding, np.uint8)
+        part: Any = array[here]
+        result[there] = part if colours is None else cv2.transform(np.ascontiguousarray(part), colours)
+        return np.ascontiguousarray(result[:, ::-1]) if self.mirrored else result
+
+    def _colours(self, image: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+        """Return saturation, contrast and brightness as one affine map (3, 4) of the colours of `image`."""
+        if self.colour is None:
+            return None
+        saturation, contrast, brightness = self.colour
+        matrix = np.empty((3, 4))
+        matrix[:, :3] = brightness * contrast * (saturation * np.eye(3) + (1 - saturation) * GREY)
+        # Contrast keeps the mean luma where it is; a sparse grid measures it well enough and costs nothing.
+        matrix[:, 3] = brightness * (1 - contrast) * float((image[::8, ::8] @ GREY).mean())
+        return matrix
 
 
 def _offset(length: int, wanted: int, rng: np.random.Generator) -> int:
     """Draw where the window starts; negative when the image is shorter than the window."""
     spare = length - wanted
     return int(rng.integers(min(0, spare), max(0, spare), endpoint=True))
-
-
-def _window(
-    array: NDArray[np.uint8],
-    size: tuple[int, int],
-    offset: tuple[int, int],
-    fill: tuple[int, ...],
-    colours: NDArray[np.float64] | None,
-) -> NDArray[np.uint8]:
-    """Cut a window out of `array`; `colours` (3, 4) maps the pixels inside, `fill` is laid around them."""
-    here, there = [], []
-    for length, wanted, start in zip(array.shape, size, offset, strict=False):
-        stop = min(length, start + wanted)
-        here.append(slice(max(0, start), stop))
-        there.append(slice(max(0, -start), stop - start))
-    result: NDArray[np.uint8] = np.empty((*size, *array.shape[2:]), np.uint8)
-    result[...] = np.asarray(fill, np.uint8)
-    part: Any = array[tuple(here)]
-    result[tuple(there)] = part if colours is None else cv2.transform(np.ascontiguousarray(part), colours)
-    return result
-
-
-def _colour_change(
-    image: NDArray[np.uint8], strength: float, rng: np.random.Generator
-) -> NDArray[np.float64] | None:
-    """Draw saturation, contrast and brightness, as one affine map (3, 4) of the colours."""
-    saturation, contrast, brightness = rng.uniform(1 - strength, 1 + strength, 3)
-    if strength == 0:
-        return None
-    matrix = np.empty((3, 4))
-    matrix[:, :3] = brightness * contrast * (saturation * np.eye(3) + (1 - saturation) * GREY)
-    # Contrast keeps the mean luma where it is; a sparse grid measures it well enough and costs nothing.
-    matrix[:, 3] = brightness * (1 - contrast) * float((image[::8, ::8] @ GREY).mean())
-    return matrix

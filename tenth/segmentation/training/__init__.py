@@ -1,13 +1,14 @@
 """Training a segmentation network.
 
-``options``: what can be set; ``survey``: a look at the images beforehand; ``batches``: which images a step
-sees; ``loss``, ``schedule``: the mathematics; ``checkpoint``: what survives a kill; ``loop``: all of it
-together.
+``options``: what can be set; ``sources``: what is learned from; ``survey``: a look at the images beforehand;
+``batches``: which images a step sees; ``loss``, ``schedule``: the mathematics; ``teacher``, ``classmix``,
+``consistency``: learning from pixels without a label; ``checkpoint``: what survives a kill; ``run``: the
+steps; ``loop``: all of it together.
 """
 
 from tenth.segmentation.training.loop import train
 from tenth.segmentation.training.options import TrainingOptions
 from tenth.segmentation.training.result import TrainingResult
-from tenth.segmentation.training.survey import LabelledImage
+from tenth.segmentation.training.sources import LabelledImage, WeightedImage
 
-__all__ = ["LabelledImage", "TrainingOptions", "TrainingResult", "train"]
+__all__ = ["LabelledImage", "TrainingOptions", "TrainingResult", "WeightedImage", "train"]

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenth.segmentation.augment import Augmentation
-from tenth.segmentation.training.survey import LabelledImage
+from tenth.segmentation.classes import IGNORE
+from tenth.segmentation.training.sources import FULL, LabelledImage, WeightedImage, quantised
 
 ORDER, CHANGE = 1, 2
 """Keep the random numbers for the order apart from those for the changes."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step sees.
+
+    Parameters
+    ----------
+    images : ndarray
+        (N, h, w, 3) uint8 RGB.
+    labels : ndarray
+        (N, h, w) uint8, 255 = ignore.
+    weights : ndarray or None
+        (N, h, w) uint8, how much each label counts, in 255ths, 0 in the padding; ``None``: all the same.
+    plain : ndarray or None
+        (N, h, w, 3) uint8 RGB, `images` without the change of their colours, for a teacher to look at.
+    inside : ndarray or None
+        (N, h, w) bool, false in the padding, which is no pixel of any image; comes with `plain`.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    weights: NDArray[np.uint8] | None = None
+    plain: NDArray[np.uint8] | None = None
+    inside: NDArray[np.bool_] | None = None
 
 
 class Batches:
@@ -26,15 +54,28 @@ class Batches:
     augmentation : Augmentation
     batch_size : int
     seed : int
+    weighted : bool, optional
+        Whether to load weights; images without them weigh 1.
+    plain : bool, optional
+        Whether to keep the images as they are without the change of their colours, too.
     """
 
     def __init__(
-        self, images: Sequence[LabelledImage], augmentation: Augmentation, batch_size: int, seed: int
+        self,
+        images: Sequence[LabelledImage],
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int,
+        *,
+        weighted: bool = False,
+        plain: bool = False,
     ) -> None:
         self.images = images
         self.augmentation = augmentation
         self.batch_size = batch_size
         self.seed = seed
+        self.weighted = weighted
+        self.plain = plain
 
     def indices(self, step: int) -> list[int]:
         """Return the places in `images` of the batch of `step`, which counts from 0."""
@@ -46,10 +87,27 @@ class Batches:
         }
         return [int(orders[position // count][position % count]) for position in positions]
 
-    def load(self, step: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the batch of `step`: images (N, h, w, 3) and labels (N, h, w), both uint8."""
+    def load(self, step: int) -> Batch:
+        """Return the batch of `step`."""
         changed = []
         for place, index in enumerate(self.indices(step)):
             rng = np.random.default_rng((self.seed, CHANGE, step * self.batch_size + place))
-            changed.append(self.augmentation(*self.images[index].load(), rng))
-        return np.stack([image for image, _ in changed]), np.stack([labels for _, labels in changed])
+            changed.append(self._view(self.images[index], rng))
+        return Batch(**{name: np.stack([view[name] for view in changed]) for name in changed[0]})
+
+    def _view(self, source: LabelledImage, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+        """Return one image's part of each array of a batch."""
+        image, labels = source.load()
+        change = self.augmentation.draw(labels.shape, rng)
+        view: dict[str, NDArray[Any]] = {"labels": change.map(labels, IGNORE)}
+        if self.weighted:
+            weights = np.full_like(labels, FULL)
+            if isinstance(source, WeightedImage):
+                weights = quantised(source.load_weights())
+            view["weights"] = change.map(weights, 0)
+        if self.plain:
+            view["images"], view["plain"] = change.image_and_plain(image)
+            view["inside"] = change.inside()
+        else:
+            view["images"] = change.image(image)
+        return view

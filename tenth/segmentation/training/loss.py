@@ -12,10 +12,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from tenth.segmentation.classes import IGNORE
 from tenth.segmentation.networks import ScaledLogits
+from tenth.segmentation.training.sources import FULL
 
 
 def resize_labels(labels: Tensor, height: int, width: int) -> Tensor:
-    """Resize label maps (N, H, W) to (N, height, width) by taking the pixel nearest to each centre."""
+    """Resize maps like labels (N, H, W) to (N, height, width): the pixel nearest to each centre."""
     if tuple(labels.shape[1:]) == (height, width):
         return labels
     rows = _nearest(labels.shape[1], height, labels.device)
@@ -28,8 +29,12 @@ def _nearest(source: int, wanted: int, device: torch.device) -> Tensor:
     return (2 * torch.arange(wanted, device=device) + 1) * source // (2 * wanted)
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> Tensor:
+def cross_entropy(
+    logits: Tensor, labels: Tensor, class_weights: Tensor | None = None, weights: Tensor | None = None
+) -> Tensor:
     """Return the (weighted) mean cross-entropy over the labelled pixels, zero when there are none.
+
+    The mean is ``sum(w * ce) / sum(w)``, w being the pixel's weight times that of its class.
 
     Parameters
     ----------
@@ -39,7 +44,11 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None =
         (N, h, w) integers, 255 = ignore.
     class_weights : Tensor, optional
         (C,) float32.
+    weights : Tensor, optional
+        (N, h, w) uint8, how much each label counts, in 255ths.
     """
+    if weights is not None:
+        return _weighted_cross_entropy(logits, labels, class_weights, weights)
     target = labels.long()
     total = F.cross_entropy(logits.float(), target, class_weights, ignore_index=IGNORE, reduction="sum")
     labelled = target != IGNORE
@@ -52,8 +61,23 @@ def cross_entropy(logits: Tensor, labels: Tensor, class_weights: Tensor | None =
     return total / torch.where(count > 0, count, torch.ones_like(count))
 
 
+def _weighted_cross_entropy(
+    logits: Tensor, labels: Tensor, class_weights: Tensor | None, weights: Tensor
+) -> Tensor:
+    target = labels.long()
+    weight = weights.float() / FULL * (target != IGNORE)
+    if class_weights is not None:
+        weight = weight * class_weights[torch.where(target == IGNORE, 0, target)]
+    total = (weight * F.cross_entropy(logits.float(), target, ignore_index=IGNORE, reduction="none")).sum()
+    count = weight.sum()
+    return total / torch.where(count > 0, count, torch.ones_like(count))
+
+
 def segmentation_loss(
-    outputs: Iterable[ScaledLogits], labels: Tensor, class_weights: Tensor | None = None
+    outputs: Iterable[ScaledLogits],
+    labels: Tensor,
+    class_weights: Tensor | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Return the weighted sum of the outputs' losses, each at the output's own resolution.
 
@@ -65,12 +89,15 @@ def segmentation_loss(
         (N, H, W) integers at input size, 255 = ignore.
     class_weights : Tensor, optional
         (C,) float32.
+    weights : Tensor, optional
+        (N, H, W) uint8, how much each label counts, in 255ths; resized as the labels are.
     """
     loss = torch.zeros((), device=labels.device)
     for output in outputs:
         height, width = output.logits.shape[-2:]
         small = resize_labels(labels, height, width)
-        loss = loss + output.weight * cross_entropy(output.logits, small, class_weights)
+        counts = None if weights is None else resize_labels(weights, height, width)
+        loss = loss + output.weight * cross_entropy(output.logits, small, class_weights, counts)
     return loss
 
 

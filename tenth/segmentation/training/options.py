@@ -52,6 +52,22 @@ class TrainingOptions:
         Steps between two validations; 0 validates never.
     patience : int
         Stop when so many validations in a row brought no better score; 0 always goes to the end.
+    consistency : float
+        Weight of the consistency loss, which lets the network learn from pixels that have no label, or one of
+        a weight below 1: it is to predict there what a mean teacher predicts (arXiv 1703.01780), each pixel
+        counting as much as the teacher is sure. The trained weights are then the teacher's. 0 trains on
+        the labels alone.
+    ema : float
+        Share of its weights that the teacher keeps in a step, from 0 to below 1; less in the first steps, see
+        `tenth.segmentation.training.schedule.ema_decay`.
+    mix : str
+        ``"none"``, or ``"classmix"``: half of the classes of each image are pasted onto the next of the batch
+        (arXiv 2007.07936), labels, weights and the teacher's predictions alike.
+    ramp : float
+        Share of the iterations over which the weight of the consistency loss rises from 0, 0..1.
+    class_trust : tuple of float or None
+        For each class, how much the teacher's predictions of it count in the consistency loss, 0..1; ``None``
+        is 1 for all.
 
     Raises
     ------
@@ -77,6 +93,11 @@ class TrainingOptions:
     workers: int = 1
     validate_every: int = 0
     patience: int = 0
+    consistency: float = 0.0
+    ema: float = 0.99
+    mix: Literal["none", "classmix"] = "none"
+    ramp: float = 0.1
+    class_trust: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -95,6 +116,16 @@ class TrainingOptions:
         )
         check_precision(self.precision)
         self._require("patience", self.patience == 0 or self.validate_every > 0, "0 without validate_every")
+        self._check_consistency()
+
+    def _check_consistency(self) -> None:
+        self._require("consistency", 0 <= self.consistency < math.inf, "0 or more")
+        self._require("ema", 0 <= self.ema < 1, "from 0 to below 1")
+        self._require("mix", self.mix in ("none", "classmix"), "'none' or 'classmix'")
+        self._require("mix", self.mix == "none" or self.consistency > 0, "'none' without consistency")
+        self._require("ramp", 0 <= self.ramp <= 1, "from 0 to 1")
+        trust = self.class_trust
+        self._require("class_trust", trust is None or all(0 <= t <= 1 for t in trust), "None or from 0 to 1")
 
     def _require(self, name: str, holds: bool, expected: str) -> None:
         if not holds:

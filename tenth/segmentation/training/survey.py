@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,7 @@ from tenth.errors import DataError
 from tenth.progress import Progress
 from tenth.segmentation.classes import IGNORE
 from tenth.segmentation.prefetch import prefetched
-
-
-class LabelledImage(Protocol):
-    """Something to learn from; a ``key`` attribute, where there is one, names it in messages."""
-
-    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the image (H, W, 3) uint8 RGB and its labels (H, W) uint8, 255 = ignore."""
+from tenth.segmentation.training.sources import LabelledImage, WeightedImage, quantised
 
 
 @dataclass(frozen=True)
@@ -34,14 +27,17 @@ class Survey:
     size : tuple of int
         The most common height and width; the largest of them when several are equally common.
     pixels : ndarray
-        (C,) int64, labelled pixels by class.
+        (C,) int64, labelled pixels by class, those of weight 0 not counted.
     digest : str
-        Changes with any pixel, any label and the order of the images.
+        Changes with any pixel, any label, any weight and the order of the images.
+    weighted : bool
+        Whether any image comes with weights.
     """
 
     size: tuple[int, int]
     pixels: NDArray[np.int64]
     digest: str
+    weighted: bool = False
 
 
 def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress: Progress) -> Survey:
@@ -50,31 +46,42 @@ def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress
     Raises
     ------
     DataError
-        When there is nothing to learn from, or an image and its labels do not fit together or to the classes.
+        When there is nothing to learn from, or an image, its labels and its weights do not fit together or
+        to the classes.
     """
     if not images:
         raise DataError("There are no images to train on; label some first.")
     digest = hashlib.blake2b(digest_size=16)
     sizes: Counter[tuple[int, int]] = Counter()
     pixels = np.zeros(256, np.int64)
+    weighted = False
     loaded = prefetched(lambda place: _checked(images[place], place, classes), range(len(images)), workers)
     with closing(loaded), progress.bar(len(images), "read images", "image") as bar:
-        for image, labels in loaded:
+        for image, labels, weights in loaded:
             sizes[labels.shape[0], labels.shape[1]] += 1
-            pixels += np.bincount(labels.ravel(), minlength=256)
+            counted = labels.ravel() if weights is None else labels[weights > 0]
+            pixels += np.bincount(counted, minlength=256)
             digest.update(repr(labels.shape).encode())
             digest.update(np.ascontiguousarray(image).data)
             digest.update(np.ascontiguousarray(labels).data)
+            if weights is not None:
+                weighted = True
+                digest.update(b"weights")
+                digest.update(weights.data)
             bar.update()
     if not pixels[:classes].any():
         raise DataError(
-            f"None of the {len(images)} images to train on has a labelled pixel (all are 255 = ignore)."
+            f"None of the {len(images)} images to train on has a labelled pixel (all are 255 = ignore, "
+            "or weigh 0)."
         )
     size = max(sizes, key=lambda entry: (sizes[entry], entry[0] * entry[1], entry))
-    return Survey(size, pixels[:classes], digest.hexdigest())
+    return Survey(size, pixels[:classes], digest.hexdigest(), weighted)
 
 
-def _checked(source: LabelledImage, place: int, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _checked(
+    source: LabelledImage, place: int, classes: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Load an image, its labels and, where it has them, its weights in 255ths."""
     image, labels = source.load()
     name = getattr(source, "key", f"Image number {place}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -90,4 +97,20 @@ def _checked(source: LabelledImage, place: int, classes: int) -> tuple[NDArray[n
             f"{name} has {wrong.size} pixels labelled {wrong.max()}, but the network has the classes "
             f"0 to {classes - 1}; correct the labels or use 255 to ignore them."
         )
-    return image, labels
+    return image, labels, _weights(source, labels.shape, name) if isinstance(source, WeightedImage) else None
+
+
+def _weights(source: WeightedImage, shape: tuple[int, ...], name: str) -> NDArray[np.uint8]:
+    weights = source.load_weights()
+    if weights.dtype != np.float32 or weights.shape != shape:
+        raise DataError(
+            f"{name} is {shape} pixels, but its weights are {weights.shape} {weights.dtype}; "
+            "they have to be float32 of the same height and width."
+        )
+    # Asked this way round, NaN is refused too.
+    wrong = weights[~((weights >= 0) & (weights <= 1))]
+    if wrong.size:
+        raise DataError(
+            f"{name} has {wrong.size} weights like {wrong[0]}; a weight has to be a number from 0 to 1."
+        )
+    return quantised(weights)

@@ -95,7 +95,8 @@ def test_equals_a_plain_pytorch_loop(class_weighting):
     mean, std = torch.tensor(plain.mean), torch.tensor(plain.std)
     batches, expected = Batches(IMAGES, Augmentation((24, 32)), 4, 0), []
     for step in range(options.iterations):
-        images, labels = (torch.from_numpy(array) for array in batches.load(step))
+        batch = batches.load(step)
+        images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
         outputs = plain.training_outputs(((images / 255 - mean) / std).permute(0, 3, 1, 2))
         loss = sum(
             output.weight
