@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +12,16 @@ from torch import Tensor
 from tenth.errors import DataError
 from tenth.segmentation.device import Precision, autocast, check_precision, resolve_device, to_input
 from tenth.segmentation.networks import SegmentationNetwork
+
+
+class ImagePredictor(Protocol):
+    """What predicts images, in whatever runtime; `Predictor` says what goes in and comes out."""
+
+    def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the class probabilities (C, H, W) of an image (H, W, 3)."""
+
+    def labels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the most probable class (H, W) of each pixel of an image (H, W, 3)."""
 
 
 class Predictor:
@@ -77,12 +89,23 @@ class Predictor:
         return result
 
     def _logits(self, image: NDArray[np.uint8]) -> Tensor:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-            raise DataError(
-                f"An image of shape {image.shape} and type {image.dtype} cannot be predicted; "
-                "it has to be (height, width, 3) uint8 RGB."
-            )
+        check_image(image)
         self.network.eval()
         with autocast(self.device, bf16=self.bf16):
             logits: Tensor = self.network(to_input(image[None], self.network, self.device))
         return logits[0].float()
+
+
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Refuse what no predictor takes.
+
+    Raises
+    ------
+    DataError
+        When `image` is not (H, W, 3) uint8, or is empty.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise DataError(
+            f"An image of shape {image.shape} and type {image.dtype} cannot be predicted; "
+            "it has to be (height, width, 3) uint8 RGB."
+        )
