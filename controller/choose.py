@@ -113,6 +113,7 @@ def round_view(loop: Loop, number: int, version: str | None, scored: Mapping[str
         predictor,
         loop.crf_options,
         committee=[loop.predictor(member) for member in members],
+        passes=loop.config.selection.passes,
         seed=loop.config.selection.seed,
         context=RoundContext(
             class_shares=class_shares(
@@ -183,7 +184,7 @@ def save_parts(loop: Loop, number: int, image: Image, region: int, guess: Region
 def record(
     loop: Loop, number: int, sizes: dict[str, tuple[int, int]], regions: list[Region]
 ) -> dict[str, Any]:
-    """Commit the group (the keys of `sizes`) and its regions."""
+    """Commit the group (the keys of `sizes`) and its regions; say what of the budget is left."""
     with loop.workspace.database.session() as session:
         for image in session.scalars(select(Image).where(Image.key.in_(sizes))):
             image.role, image.round = "asked", number
@@ -191,4 +192,11 @@ def record(
         session.add_all(regions)
     pixels = sum(height * width for height, width in sizes.values())
     queried = sum(region.area for region in regions)
-    return {"images": len(sizes), "regions": len(regions), "queried_pixels": queried, "pixels": pixels}
+    share = loop.config.selection.budget
+    return {
+        "images": len(sizes),
+        "regions": len(regions),
+        "queried_pixels": queried,
+        "remainder_pixels": sum(budget_pixels(share, *size) for size in sizes.values()) - queried,
+        "pixels": pixels,
+    }

@@ -10,6 +10,7 @@ from typing import Any
 
 from controller.loop import Loop
 from controller.pool import divide, register_images
+from controller.strategies import require_pushable
 from tenth.errors import ConfigurationError
 from tenth.label_studio.configs import check_config, region_config
 from tenth.segmentation.dataset import FolderDataset
@@ -68,6 +69,7 @@ def initialize(
     }
     if offline:
         return done
+    require_pushable(loop.strategy)
     connect_project(loop, project)
     loop = Loop.open(folder)
     done["project"] = f"{loop.client.url}/projects/{loop.project}"

@@ -94,7 +94,8 @@ class Loop:
     @cached_property
     def strategy(self) -> Strategy:
         """How regions are ranked once there is a model."""
-        return build_strategy(self.config.selection.strategy, self.config.selection.seed)
+        selection = self.config.selection
+        return build_strategy(selection.strategy, selection.seed, edge_weight=selection.edge_weight)
 
     @cached_property
     def cold_start(self) -> Strategy:
@@ -111,6 +112,8 @@ class Loop:
             for name, field_ in type(network).model_fields.items()
             if name != "name" and (name in accepted or getattr(network, name) != field_.get_default())
         }
+        if not network.dropout:  # as models were described before there was any
+            options.pop("dropout", None)
         return NetworkSpec(network.name, len(self.classes), options)
 
     @property

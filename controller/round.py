@@ -27,6 +27,7 @@ from controller.pull import pull
 from controller.push import push
 from controller.score import score
 from controller.steps import last_round, results, run_steps
+from controller.strategies import require_pushable
 from controller.train import train
 from tenth.workspace.database import Image, Round
 
@@ -68,7 +69,11 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
     ------
     WaitingForAnnotators
         While fewer regions of the open group are answered.
+    ConfigurationError
+        When the next group would be chosen by a strategy that people cannot be asked with.
     """
+    if push_next:
+        require_pushable(loop.strategy)  # before hours of training
     register_images(loop)
     loop.client.project(loop.project)  # hours of training should not end in a wrong key
     closed = learn_initial(loop) if is_pending(loop, 0) else None

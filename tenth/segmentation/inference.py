@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from tenth.errors import DataError
+from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.device import Precision, autocast, check_precision, resolve_device, to_input
 from tenth.segmentation.networks import SegmentationNetwork
 
@@ -22,6 +22,9 @@ class ImagePredictor(Protocol):
 
     def labels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the most probable class (H, W) of each pixel of an image (H, W, 3)."""
+
+
+DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 class Predictor:
@@ -88,9 +91,109 @@ class Predictor:
             result: NDArray[np.uint8] = self._logits(image).argmax(0).to(torch.uint8).cpu().numpy()
         return result
 
+    def stochastic(self, image: NDArray[np.uint8], passes: int, seed: int) -> NDArray[np.float32]:
+        """Return the class probabilities of several passes with dropout (MC dropout, arXiv 1506.02142).
+
+        Everything but dropout works as in `probabilities`. The network's modes and the random numbers of
+        others are left as they were.
+
+        Parameters
+        ----------
+        image : ndarray
+            (H, W, 3) uint8 RGB.
+        passes : int
+            Number of passes T, at least 1.
+        seed : int
+            Of the dropped units; the same seed drops the same ones.
+
+        Returns
+        -------
+        ndarray
+            (T, C, H, W) float32 in 0..1, summing to 1 over the classes within 1e-5.
+
+        Raises
+        ------
+        ConfigurationError
+            When the network has no dropout, or `passes` is below 1.
+        DataError
+            When `image` is something else.
+        """
+        if passes < 1:
+            raise ConfigurationError(f"selection.passes = {passes}: it takes at least one pass.")
+        dropping = [
+            module for module in self.network.modules() if isinstance(module, DROPOUT) and module.p > 0
+        ]
+        if not dropping:
+            raise ConfigurationError(
+                f"The network {type(self.network).__name__} has no dropout, so all passes would be the same. "
+                "Set dropout in [network], for example to 0.5, and train it with that."
+            )
+        modes = [(module, module.training) for module in self.network.modules()]
+        gpus = [self.device] if self.device.type == "cuda" else []
+        try:
+            self.network.eval()
+            for layer in dropping:
+                layer.training = True
+            with torch.inference_mode(), torch.random.fork_rng(gpus):
+                self._seed(seed)
+                drawn = [self._forward(image).softmax(0).cpu() for _ in range(passes)]
+        finally:
+            for module, mode in modes:
+                module.training = mode
+        result: NDArray[np.float32] = torch.stack(drawn).contiguous().numpy()
+        return result
+
+    def features(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the network's last layer, its module `classifier`, sees.
+
+        Parameters
+        ----------
+        image : ndarray
+            (H, W, 3) uint8 RGB.
+
+        Returns
+        -------
+        ndarray
+            (D, h, w) float32, D channels at the layer's own resolution.
+
+        Raises
+        ------
+        ConfigurationError
+            When the network has no module `classifier`.
+        DataError
+            When `image` is something else.
+        """
+        classifier = getattr(self.network, "classifier", None)
+        if not isinstance(classifier, nn.Module):
+            raise ConfigurationError(
+                f"The network {type(self.network).__name__} does not say which of its layers is the last: it "
+                "has no module called 'classifier', and features are what that one sees. Name it so, or take "
+                "a strategy that needs no features."
+            )
+        seen: list[Tensor] = []
+        hook = classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            with torch.inference_mode():
+                self._logits(image)
+        finally:
+            hook.remove()
+        result: NDArray[np.float32] = seen[-1][0].float().contiguous().cpu().numpy()
+        return result
+
+    def _seed(self, seed: int) -> None:
+        """Seed this device's generator and no other."""
+        if self.device.type == "cuda":
+            with torch.cuda.device(self.device):
+                torch.cuda.manual_seed(seed)
+        else:
+            torch.default_generator.manual_seed(seed)
+
     def _logits(self, image: NDArray[np.uint8]) -> Tensor:
-        check_image(image)
         self.network.eval()
+        return self._forward(image)
+
+    def _forward(self, image: NDArray[np.uint8]) -> Tensor:
+        check_image(image)
         with autocast(self.device, bf16=self.bf16):
             logits: Tensor = self.network(to_input(image[None], self.network, self.device))
         return logits[0].float()

@@ -71,6 +71,12 @@ class NetworkSection(Section):
     weights_sha256: Annotated[str, AfterValidator(checks.sha256)] = Field(
         default="", description="SHA-256 of the weights; required when they come from a URL."
     )
+    dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Dropout before the last layer; the strategies 'mc-dropout…' need some, usually 0.5.",
+    )
 
     @model_validator(mode="after")
     def _check_hash(self) -> NetworkSection:
@@ -196,6 +202,15 @@ class SelectionSection(Section):
     )
     max_regions: int = Field(
         default=250, ge=1, description="Regions in a round, at most; the most uncertain are kept."
+    )
+    edge_weight: float = Field(
+        default=2.0,
+        gt=1,
+        le=1000,
+        description="Strategy 'entropy-edge': what entropy on edges of the image is multiplied by.",
+    )
+    passes: int = Field(
+        default=20, ge=1, le=1000, description="Strategies 'mc-dropout…': passes with dropout per image."
     )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of everything that is chosen at random.")
 

@@ -61,6 +61,7 @@ def test_no_image_exceeds_its_budget(learned, budget):
         assert 0 < sum(pixels) <= budget * image.height * image.width
     assert result["queried_pixels"] == sum(region.area for region in chosen(loop))
     assert result["pixels"] == 2 * 64 * 96
+    assert result["remainder_pixels"] == 2 * int(budget * 64 * 96) - result["queried_pixels"]
 
 
 def test_the_most_uncertain_images_and_regions(learned):

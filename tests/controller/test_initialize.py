@@ -78,6 +78,15 @@ def test_what_cannot_be_used_leaves_nothing_behind(fresh, tmp_path):
     assert not (folder / "controller.toml").exists()
 
 
+def test_a_strategy_that_nobody_can_answer_is_refused_before_a_project_is_made(fresh, tmp_path):
+    folder = tmp_path / "pixels"
+    with pytest.raises(ConfigurationError, match="'entropy' asks about single pixels.*'sp'"):
+        initialize(folder, dataset=fresh, settings=["selection.strategy=entropy"])
+    assert Loop.open(folder).config.label_studio.project == 0
+    # to simulate it, without people, is fine
+    assert "project" not in initialize(folder, offline=True)
+
+
 def test_more_labelled_images_than_there_are(fresh, tmp_path):
     with pytest.raises(DataError, match=r"initial_count is 7, but only 6"):
         initialize(tmp_path / "w", dataset=fresh, settings=["data.initial_count=7"], offline=True)

@@ -112,6 +112,16 @@ def test_nothing_is_trained_without_a_project(tmp_path, monkeypatch):
     assert last_round(loop) is None
 
 
+@pytest.mark.parametrize("strategy, counterpart", [("margin", "sp"), ("image", "sp-crf")])
+def test_what_nobody_can_answer_is_refused_before_anything_is_trained(tmp_path, strategy, counterpart):
+    loop = nobody(make_workspace(tmp_path, scenes=(3, 1, 0)))
+    create_or_change(loop.workspace.folder, None, [("selection", "strategy", strategy)])
+    loop = Loop.open(loop.workspace.folder)
+    with pytest.raises(ConfigurationError, match=f"'{strategy}' asks .*strategy = '{counterpart}'"):
+        next_round(loop)
+    assert last_round(loop) is None
+
+
 def test_a_changed_network_is_refused_before_it_trains(learned):
     create_or_change(learned.workspace.folder, None, [("network", "width", 0.25)])
     loop = Loop.open(learned.workspace.folder)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.device import prefers_bf16, resolve_device, to_input
 from tenth.segmentation.inference import Predictor
-from tenth.segmentation.networks import build_network
+from tenth.segmentation.networks import ScaledLogits, SegmentationNetwork, build_network
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,88 @@ def test_bf16_only_where_the_processor_has_it(monkeypatch):
     ):
         monkeypatch.setattr("tenth.segmentation.device._cpu_flags", lambda flags=flags: flags)
         assert prefers_bf16(torch.device("cpu")) is expected
+
+
+@pytest.fixture(scope="module")
+def dropping():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build_network("icnet", 5, encoder="resnet18", width=0.125, dropout=0.5)
+
+
+def test_stochastic_passes_differ_by_dropout_alone(dropping):
+    predictor = Predictor(dropping, "cpu", "f32")
+    image = picture(40, 33)
+    passes = predictor.stochastic(image, 3, seed=1)
+    assert passes.shape == (3, 5, 40, 33)
+    assert passes.dtype == np.float32
+    np.testing.assert_allclose(passes.sum(1), 1, atol=1e-5)
+    assert not np.array_equal(passes[0], passes[1])
+    # dropout acts on what the classifier sees, and nothing else is random
+    seen = torch.from_numpy(predictor.features(image))[None].to(memory_format=torch.channels_last)
+    with torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(1)
+        kept = torch.nn.functional.dropout(seen, 0.5, training=True)
+        logits = dropping.classifier(kept)
+        for size in ((10, 9), (40, 33)):
+            logits = torch.nn.functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+    np.testing.assert_allclose(passes[0], logits.softmax(1)[0].numpy(), atol=1e-5)
+
+
+def test_stochastic_passes_follow_the_seed_and_leave_no_trace(dropping):
+    predictor = Predictor(dropping, "cpu")
+    image = picture(24, 24)
+    dropping.train()
+    dropping.encoder.eval()
+    modes = [module.training for module in dropping.modules()]
+    state = {name: tensor.clone() for name, tensor in dropping.state_dict().items()}
+    generator = torch.random.get_rng_state()
+    first = predictor.stochastic(image, 2, seed=7)
+    assert torch.equal(torch.random.get_rng_state(), generator)
+    assert [module.training for module in dropping.modules()] == modes
+    assert all(torch.equal(tensor, state[name]) for name, tensor in dropping.state_dict().items())
+    torch.rand(3)
+    np.testing.assert_array_equal(predictor.stochastic(image, 2, seed=7), first)
+    assert not np.array_equal(predictor.stochastic(image, 2, seed=8), first)
+    with pytest.raises(DataError, match="uint8 RGB"):
+        predictor.stochastic(image[..., :2], 2, seed=7)
+    assert [module.training for module in dropping.modules()] == modes
+
+
+def test_stochastic_passes_need_dropout(network, dropping):
+    with pytest.raises(ConfigurationError, match="ICNet has no dropout"):
+        Predictor(network, "cpu").stochastic(picture(8, 8), 2, seed=0)
+    with pytest.raises(ConfigurationError, match="passes = 0"):
+        Predictor(dropping, "cpu").stochastic(picture(8, 8), 0, seed=0)
+    with pytest.raises(ConfigurationError, match=r"dropout = 1\.0"):
+        build_network("icnet", 5, encoder="resnet18", width=0.125, dropout=1.0)
+
+
+def test_features_are_what_the_classifier_sees(network):
+    predictor = Predictor(network, "cpu", "f32")
+    image = picture(48, 64)
+    features = predictor.features(image)
+    assert features.shape == (128, 6, 8)
+    assert features.dtype == np.float32
+    with torch.no_grad():
+        logits = network.classifier(torch.from_numpy(features)[None])
+        for size in ((12, 16), (48, 64)):
+            logits = torch.nn.functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
+    np.testing.assert_allclose(logits.softmax(1)[0].numpy(), predictor.probabilities(image), atol=1e-5)
+    assert not network.classifier._forward_pre_hooks
+
+
+def test_features_need_a_classifier():
+    class Nameless(SegmentationNetwork):
+        def __init__(self):
+            super().__init__(3)
+            self.last = torch.nn.Conv2d(3, 3, 1)
+
+        def forward(self, x):
+            return self.last(x)
+
+        def training_outputs(self, x):
+            return [ScaledLogits(1.0, self(x))]
+
+    with pytest.raises(ConfigurationError, match="no module called 'classifier'"):
+        Predictor(Nameless(), "cpu").features(picture(8, 8))

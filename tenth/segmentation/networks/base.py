@@ -37,6 +37,12 @@ class SegmentationNetwork(nn.Module, ABC):
     mean, std : tuple of float
         What the input is normalised with: RGB in 0..1, ``(image - mean) / std``. A network whose encoder was
         trained otherwise sets its own; read them from the instance, not from the class.
+
+    Notes
+    -----
+    A network whose last layer is a module called ``classifier`` can be asked for its features: they are what
+    that module gets. One that has dropout modules can be asked for stochastic passes. Strategies that need
+    the one or the other say so; nothing else does.
     """
 
     mean: tuple[float, float, float] = IMAGENET_MEAN

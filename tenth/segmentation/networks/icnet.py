@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from tenth.errors import ConfigurationError
 from tenth.segmentation.networks.base import ScaledLogits, SegmentationNetwork
 from tenth.segmentation.networks.encoder import build_encoder
 from tenth.segmentation.networks.registry import NETWORKS
@@ -111,11 +112,13 @@ class ICNet(SegmentationNetwork):
         Where the encoder starts: ``"imagenet"``, a path or a URL; random by default.
     weights_sha256 : str, optional
         SHA-256 of that file; required with a URL.
+    dropout : float, optional
+        Probability with which dropout before the classifier drops a value, in 0..1, 1 excluded.
 
     Raises
     ------
     ConfigurationError, DataError
-        See `tenth.segmentation.networks.encoder.build_encoder`.
+        When `dropout` is out of its range; see `tenth.segmentation.networks.encoder.build_encoder`.
 
     Notes
     -----
@@ -130,8 +133,14 @@ class ICNet(SegmentationNetwork):
         width: float = 1.0,
         weights: str | None = None,
         weights_sha256: str | None = None,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__(classes)
+        if not 0 <= dropout < 1:
+            raise ConfigurationError(
+                f"network.dropout = {dropout} is not a probability that leaves something; give 0 for none, "
+                "or for example 0.5."
+            )
         self.encoder = build_encoder(encoder, width, weights, weights_sha256)
         self.mean, self.std = self.encoder.mean, self.encoder.std
         self.low_projection = _convolution(self.encoder.deep_channels, 256, 1)
@@ -140,6 +149,7 @@ class ICNet(SegmentationNetwork):
         self.high3 = _convolution(32, 64, 3, stride=2)
         self.fuse_low = CascadeFeatureFusion(256, self.encoder.middle_channels, 128, classes)
         self.fuse_middle = CascadeFeatureFusion(128, 64, 128, classes)
+        self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Conv2d(128, classes, 1)
         self._initialise()
 
@@ -170,7 +180,7 @@ class ICNet(SegmentationNetwork):
     def _classify(self, fused: Tensor, size: torch.Size) -> Tensor:
         """Return logits (N, C, ⌈H/4⌉, ⌈W/4⌉) from the fused map, for an image of `size` (…, H, W)."""
         # The paper enlarges, then classifies. Both are linear: this is the same at a quarter of the cost.
-        return resize(self.classifier(fused), ((size[-2] + 3) // 4, (size[-1] + 3) // 4))
+        return resize(self.classifier(self.dropout(fused)), ((size[-2] + 3) // 4, (size[-1] + 3) // 4))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of normalised images (N, 3, H, W)."""
