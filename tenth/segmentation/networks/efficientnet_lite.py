@@ -36,6 +36,7 @@ _STAGES = (
     _Stage(4, 5, 2, 6, 192),
     _Stage(1, 3, 1, 6, 320),
 )
+_SHALLOW_BLOCKS = 3
 _MIDDLE_BLOCKS = 4
 _EPSILON = 1e-3
 
@@ -110,21 +111,24 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite0(Encoder):
     """EfficientNet-Lite0 without its head.
 
-    The blocks behind a stride of 8 keep it and dilate by 2 and 4 instead.
-
     Parameters
     ----------
     width : float, optional
         Multiplier of all channels; the ImageNet weights fit at 1.
-    dilated : bool, optional
-        ``False`` keeps the strides: the classification network's own features, at a 32nd.
+    output_stride : int, optional
+        See `Encoder`.
+
+    Raises
+    ------
+    ConfigurationError
+        See `Encoder`.
     """
 
     mean = (127 / 255, 127 / 255, 127 / 255)
     std = (128 / 255, 128 / 255, 128 / 255)
 
-    def __init__(self, width: float = 1.0, *, dilated: bool = True) -> None:
-        super().__init__(width)
+    def __init__(self, width: float = 1.0, *, output_stride: int = 8) -> None:
+        super().__init__(width, output_stride)
         channels = scaled(32, width)
         self.conv_stem = SameConv2d(3, channels, 3, stride=2)
         self.bn0 = nn.BatchNorm2d(channels, eps=_EPSILON)
@@ -134,7 +138,7 @@ class EfficientNetLite0(Encoder):
             outputs = scaled(stage.channels, width)
             for index in range(stage.depth):
                 stride, dilation = (stage.stride if index == 0 else 1), spread
-                if dilated and stride > 1 and reached == 8:
+                if stride > 1 and reached == output_stride:
                     # This block still sees the old grid; only what follows has to be spread.
                     stride, spread = 1, 2 * spread
                 reached *= stride
@@ -145,21 +149,28 @@ class EfficientNetLite0(Encoder):
                 )
                 channels = outputs
         self.blocks = nn.ModuleList(blocks)
+        self.shallow_channels = scaled(24, width)
         self.middle_channels = scaled(40, width)
         self.deep_channels = channels
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def middle(self, x: Tensor) -> Tensor:
-        """Return (N, middle_channels, ⌈H/8⌉, ⌈W/8⌉): everything through the first block of stride 8."""
+    def shallow(self, x: Tensor) -> Tensor:
+        """Return (N, shallow_channels, ⌈H/4⌉, ⌈W/4⌉): everything through the last block of stride 4."""
         x = F.relu6(self.bn0(self.conv_stem(x)), inplace=True)
-        for block in self.blocks[:_MIDDLE_BLOCKS]:
+        for block in self.blocks[:_SHALLOW_BLOCKS]:
+            x = block(x)
+        return x
+
+    def to_middle(self, x: Tensor) -> Tensor:
+        """Return (N, middle_channels, ⌈h/2⌉, ⌈w/2⌉) from the first block of stride 8."""
+        for block in self.blocks[_SHALLOW_BLOCKS:_MIDDLE_BLOCKS]:
             x = block(x)
         return x
 
     def deep(self, x: Tensor) -> Tensor:
-        """Return (N, deep_channels, h, w) from the blocks that follow."""
+        """Return (N, deep_channels, ⌈8h/s⌉, ⌈8w/s⌉) from the blocks that follow."""
         for block in self.blocks[_MIDDLE_BLOCKS:]:
             x = block(x)
         return x

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 
@@ -14,45 +13,83 @@ from tenth.segmentation.networks.base import IMAGENET_MEAN, IMAGENET_STD
 from tenth.segmentation.networks.weights import load_weights
 
 
-class Encoder(nn.Module, ABC):
-    """Features at an eighth of its input, in two parts with the seam where the stride reaches 8.
+OUTPUT_STRIDES = (8, 16, 32)
 
-    A cascade runs `middle` at one resolution, shrinks its result and runs `deep` on that; a plain network
-    calls one after the other.
+
+class Encoder(nn.Module, ABC):
+    """Features of an image in parts, with seams where the stride reaches 4 and 8.
+
+    A cascade runs `middle` at one resolution, shrinks its result and runs `deep` on that. A plain network calls
+    `shallow`, `to_middle` and `deep` one after the other.
 
     Parameters
     ----------
     width : float
         What the channels of the original are multiplied with.
+    output_stride : int
+        Where the stride stops, 8, 16 or 32: what would shrink further keeps its grid, and what follows is
+        dilated instead. It computes what the strided network does, and the positions between. With 32 the
+        features are those of the classification network.
 
     Attributes
     ----------
-    middle_channels, deep_channels : int
-        Channels of what `middle` and `deep` return.
+    shallow_channels, middle_channels, deep_channels : int
+        Channels of what `shallow`, `middle` and `deep` return.
     mean, std : tuple of float
         Normalisation of the images (RGB in 0..1) that the pretrained weights expect.
+
+    Raises
+    ------
+    ConfigurationError
+        When `width` or `output_stride` is out of range.
     """
 
+    shallow_channels: int
     middle_channels: int
     deep_channels: int
     mean: ClassVar[tuple[float, float, float]] = IMAGENET_MEAN
     std: ClassVar[tuple[float, float, float]] = IMAGENET_STD
 
-    def __init__(self, width: float) -> None:
+    def __init__(self, width: float, output_stride: int) -> None:
         super().__init__()
         if not 0 < width <= 4:
             raise ConfigurationError(
                 f"width = {width} is no usable multiplier of channels; give one in (0, 4]."
             )
+        if output_stride not in OUTPUT_STRIDES:
+            raise ConfigurationError(
+                f"output_stride = {output_stride} is none that an encoder can have; give "
+                f"{', '.join(map(str, OUTPUT_STRIDES[:-1]))} or {OUTPUT_STRIDES[-1]}."
+            )
         self.width = width
+        self.output_stride = output_stride
 
     @abstractmethod
+    def shallow(self, x: Tensor) -> Tensor:
+        """Return (N, shallow_channels, ⌈H/4⌉, ⌈W/4⌉) from normalised images (N, 3, H, W)."""
+
+    @abstractmethod
+    def to_middle(self, x: Tensor) -> Tensor:
+        """Return (N, middle_channels, ⌈h/2⌉, ⌈w/2⌉) from what `shallow` returned, (N, shallow_channels, h, w)."""
+
     def middle(self, x: Tensor) -> Tensor:
         """Return (N, middle_channels, ⌈H/8⌉, ⌈W/8⌉) from normalised images (N, 3, H, W)."""
+        return self.to_middle(self.shallow(x))
 
     @abstractmethod
     def deep(self, x: Tensor) -> Tensor:
-        """Return (N, deep_channels, h, w) from what `middle` returned, (N, middle_channels, h, w)."""
+        """Return the last features, from what `middle` returned.
+
+        Parameters
+        ----------
+        x : Tensor
+            (N, middle_channels, h, w).
+
+        Returns
+        -------
+        Tensor
+            (N, deep_channels, ⌈8h/s⌉, ⌈8w/s⌉), s being the output stride.
+        """
 
     @classmethod
     @abstractmethod
@@ -104,11 +141,23 @@ class Encoder(nn.Module, ABC):
         self.load_state_dict(state, strict=False)
 
 
-ENCODERS: Registry[Callable[[float], Encoder]] = Registry("encoder", "tenth.encoders")
+class EncoderFactory(Protocol):
+    """What is registered as an encoder: usually its class."""
+
+    def __call__(self, width: float = ..., *, output_stride: int = ...) -> Encoder:
+        """Return an encoder with random weights; without arguments the original, at an output stride of 8."""
+
+
+ENCODERS: Registry[EncoderFactory] = Registry("encoder", "tenth.encoders")
 
 
 def build_encoder(
-    name: str, width: float = 1.0, weights: str | None = None, weights_sha256: str | None = None
+    name: str,
+    width: float = 1.0,
+    weights: str | None = None,
+    weights_sha256: str | None = None,
+    *,
+    output_stride: int = 8,
 ) -> Encoder:
     """Build an encoder by name and load its initial weights.
 
@@ -120,13 +169,15 @@ def build_encoder(
         Multiplier of its channels.
     weights, weights_sha256 : str, optional
         See `Encoder.load_pretrained`; without `weights` (or with ``""``) it starts from random ones.
+    output_stride : int, optional
+        8, 16 or 32; see `Encoder`.
 
     Raises
     ------
     ConfigurationError, DataError
-        As `Encoder.load_pretrained`; also for an unknown name.
+        As `Encoder` and `Encoder.load_pretrained`; also for an unknown name.
     """
-    encoder = ENCODERS.get(name)(width)
+    encoder = ENCODERS.get(name)(width, output_stride=output_stride)
     if weights:
         encoder.load_pretrained(weights, weights_sha256)
     return encoder

@@ -90,34 +90,39 @@ class Bottleneck(Block):
 class ResNet(Encoder):
     """A ResNet without its classifier.
 
-    Its last two stages keep the stride of 8 and dilate by 2 and 4 instead, as ICNet's do.
+    At an output stride of 8 its last two stages dilate by 2 and 4, as ICNet's do.
 
     Parameters
     ----------
     width : float, optional
         Multiplier of all channels; torchvision's weights fit at 1.
-    dilated : bool, optional
-        ``False`` keeps the strides: the classification network's own features, at a 32nd.
+    output_stride : int, optional
+        See `Encoder`.
+
+    Raises
+    ------
+    ConfigurationError
+        See `Encoder`.
     """
 
     block: ClassVar[type[BasicBlock] | type[Bottleneck]]
     depths: ClassVar[tuple[int, int, int, int]]
 
-    def __init__(self, width: float = 1.0, *, dilated: bool = True) -> None:
-        super().__init__(width)
+    def __init__(self, width: float = 1.0, *, output_stride: int = 8) -> None:
+        super().__init__(width, output_stride)
         planes = scaled(64, width)
         self.conv1 = nn.Conv2d(3, planes, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(planes)
         self.layer1 = self._stage(planes, planes, self.depths[0], 1, (1, 1))
         expanded = planes * self.block.expansion
         self.layer2 = self._stage(expanded, 2 * planes, self.depths[1], 2, (1, 1))
-        stride = 1 if dilated else 2
-        self.layer3 = self._stage(
-            2 * expanded, 4 * planes, self.depths[2], stride, (1, 2) if dilated else (1, 1)
-        )
-        self.layer4 = self._stage(
-            4 * expanded, 8 * planes, self.depths[3], stride, (2, 4) if dilated else (1, 1)
-        )
+        third, fourth = (2 if output_stride >= stride else 1 for stride in (16, 32))
+        # Each stride that is given up doubles the dilation of what follows it.
+        spread = 2 // third
+        self.layer3 = self._stage(2 * expanded, 4 * planes, self.depths[2], third, (1, spread))
+        dilation = (spread, spread * 2 // fourth)
+        self.layer4 = self._stage(4 * expanded, 8 * planes, self.depths[3], fourth, dilation)
+        self.shallow_channels = expanded
         self.middle_channels = 2 * expanded
         self.deep_channels = 8 * expanded
         for module in self.modules():
@@ -132,15 +137,19 @@ class ResNet(Encoder):
         spread = (dilation[1], dilation[1])
         return nn.Sequential(first, *(self.block(outputs, planes, 1, spread) for _ in range(depth - 1)))
 
-    def middle(self, x: Tensor) -> Tensor:
-        """Return (N, middle_channels, ⌈H/8⌉, ⌈W/8⌉): through the second stage's first block."""
+    def shallow(self, x: Tensor) -> Tensor:
+        """Return (N, shallow_channels, ⌈H/4⌉, ⌈W/4⌉): the first stage."""
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = self.layer1(F.max_pool2d(x, 3, 2, 1))
+        y: Tensor = self.layer1(F.max_pool2d(x, 3, 2, 1))
+        return y
+
+    def to_middle(self, x: Tensor) -> Tensor:
+        """Return (N, middle_channels, ⌈h/2⌉, ⌈w/2⌉) from the second stage's first block."""
         y: Tensor = self.layer2[0](x)
         return y
 
     def deep(self, x: Tensor) -> Tensor:
-        """Return (N, deep_channels, h, w) from the rest of the second stage and the last two."""
+        """Return (N, deep_channels, ⌈8h/s⌉, ⌈8w/s⌉) from the rest of the second stage and the last two."""
         for block in list(self.layer2)[1:]:
             x = block(x)
         y: Tensor = self.layer4(self.layer3(x))

@@ -21,7 +21,7 @@ def package_state() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def pretrained() -> EfficientNetLite0:
-    encoder = EfficientNetLite0(dilated=False)
+    encoder = EfficientNetLite0(output_stride=32)
     encoder.load_pretrained("imagenet")
     return encoder.eval()
 

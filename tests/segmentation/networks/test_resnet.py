@@ -153,7 +153,7 @@ def test_features_are_those_of_an_independent_forward_pass(encoder, table, _, tm
     old = {key: value for key, value in state.items() if "num_batches" not in key}  # as files of 2017 are
     torch.save(old | fc, tmp_path / "weights.pth")
     x = torch.randn(1, 3, 75, 64, generator=torch.Generator().manual_seed(1))
-    strided, dilated = encoder(dilated=False).eval(), encoder().eval()
+    strided, dilated = encoder(output_stride=32).eval(), encoder().eval()
     with torch.no_grad():
         expected = reference_features(state, x, encoder.depths)
         for network in (strided, dilated):
