@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,17 +35,27 @@ class View:
         (N, H, W) uint8, 255 = ignore.
     weights : Tensor or None
         (N, H, W) uint8, how much each label counts, in 255ths.
-    inside : Tensor or None
-        (N, H, W) bool, false in the padding.
-    taught : Tensor or None
-        (N, C, h, w) float32, the teacher's class probabilities, of the size of the main output.
     """
 
     images: Tensor
     labels: Tensor
     weights: Tensor | None = None
-    inside: Tensor | None = None
-    taught: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the teacher says to a view, at the resolution of the main output.
+
+    Parameters
+    ----------
+    probabilities : Tensor
+        (N, C, h, w) float32.
+    where : Tensor
+        (N, h, w) bool, the pixels to learn it at.
+    """
+
+    probabilities: Tensor
+    where: Tensor
 
 
 class Consistency:
@@ -75,49 +85,48 @@ class Consistency:
         device = next(student.parameters()).device
         self.trust = None if trust is None else torch.tensor(trust, dtype=torch.float32, device=device)
 
-    def taught(self, view: View, plain: Tensor, step: int) -> View:
-        """Return the view with the teacher's probabilities, and mixed where that is wanted.
+    def lesson(self, view: View, plain: Tensor, inside: Tensor, step: int) -> tuple[View, Lesson]:
+        """Ask the teacher, and mix the view and what the teacher says where that is wanted.
 
         Parameters
         ----------
         view : View
-            With `inside`.
         plain : Tensor
             (N, 3, H, W) float32, the images without the change of their colours, normalised.
+        inside : Tensor
+            (N, H, W) bool, false in the padding.
         step : int
             From 0; with the seed it determines which classes are pasted.
+
+        Returns
+        -------
+        tuple
+            The view that the student is to see, and what it is to learn from it besides the labels.
         """
-        assert view.inside is not None  # the loader's promise  # noqa: S101
         logits = self.teacher.logits(plain)
+        probabilities = logits.softmax(1)
+        where = unlabelled(view.labels, view.weights, inside)
+        height, width = logits.shape[2:]
         if self.options.mix == "classmix":
-            return self._mixed(view, logits, view.inside, step)
-        return replace(view, taught=logits.softmax(1))
+            pasted = self._pasted(view.labels, logits, inside, step)
+            weights = None if view.weights is None else paste(view.weights, pasted)
+            view = View(paste(view.images, pasted), paste(view.labels, pasted), weights)
+            where = paste(where, pasted)
+            probabilities = paste(probabilities, resize_labels(pasted, height, width))
+        return view, Lesson(probabilities, resize_labels(where, height, width))
 
-    def _mixed(self, view: View, logits: Tensor, inside: Tensor, step: int) -> View:
-        classes = logits.shape[1]
-        guess = F.interpolate(
-            logits, size=tuple(view.labels.shape[1:]), mode="bilinear", align_corners=False
-        ).argmax(1)
-        class_map = torch.where(view.labels == IGNORE, guess, view.labels.long())
-        class_map = torch.where(inside, class_map, classes)
+    def _pasted(self, labels: Tensor, logits: Tensor, inside: Tensor, step: int) -> Tensor:
+        """Choose what to paste among the classes of the labels and, elsewhere, of the teacher."""
+        size, classes = tuple(labels.shape[1:]), logits.shape[1]
+        guess = F.interpolate(logits, size=size, mode="bilinear", align_corners=False).argmax(1)
+        class_map = torch.where(labels == IGNORE, guess, labels.long())
         rng = np.random.default_rng((self.options.seed, MIX, step))
-        pasted = pasted_pixels(class_map, classes, rng)
-        small = resize_labels(pasted, *logits.shape[2:])
-        return View(
-            images=paste(view.images, pasted),
-            labels=paste(view.labels, pasted),
-            weights=None if view.weights is None else paste(view.weights, pasted),
-            inside=paste(inside, pasted),
-            taught=paste(logits.softmax(1), small),
-        )
+        return pasted_pixels(torch.where(inside, class_map, classes), classes, rng)
 
-    def loss(self, logits: Tensor, view: View, step: int) -> Tensor:
+    def loss(self, logits: Tensor, lesson: Lesson, step: int) -> Tensor:
         """Return the weighted consistency loss of the student's main output (N, C, h, w) in `step`."""
-        assert view.inside is not None  # noqa: S101
-        assert view.taught is not None  # noqa: S101
-        open_ = resize_labels(unlabelled(view.labels, view.weights, view.inside), *logits.shape[-2:])
         factor = self.options.consistency * ramp_up(step, self.options.iterations, self.options.ramp)
-        return factor * consistency_loss(logits, view.taught, open_, self.trust)
+        return factor * consistency_loss(logits, lesson.probabilities, lesson.where, self.trust)
 
 
 def unlabelled(labels: Tensor, weights: Tensor | None, inside: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from tenth.segmentation.networks import ScaledLogits, SegmentationNetwork
 from tenth.segmentation.prefetch import prefetched
 from tenth.segmentation.training.batches import Batch, Batches
 from tenth.segmentation.training.checkpoint import Checkpoint
-from tenth.segmentation.training.consistency import Consistency, View
+from tenth.segmentation.training.consistency import Consistency, Lesson, View
 from tenth.segmentation.training.loss import segmentation_loss
 from tenth.segmentation.training.options import TrainingOptions
 from tenth.segmentation.training.result import TrainingResult
@@ -118,15 +118,15 @@ class Run:
         rate = poly_learning_rate(options.learning_rate, step, options.iterations, options.power)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        view = self._view(batch)
+        view, lesson = self._prepared(batch)
         # Dropout draws the same whether or not the training was interrupted.
         seed = np.random.SeedSequence((options.seed, DROPOUT, step)).generate_state(1)
         torch.manual_seed(int(seed[0]))
         with autocast(self.device, bf16=self.bf16):
             outputs = self._outputs(view.images)
         loss = segmentation_loss(outputs, view.labels, self.class_weights, view.weights)
-        if self.consistency:
-            loss = loss + self.consistency.loss(outputs[0].logits, view, step)
+        if self.consistency and lesson:
+            loss = loss + self.consistency.loss(outputs[0].logits, lesson, step)
         value = loss.item()
         if not math.isfinite(value):
             raise ConfigurationError(
@@ -140,23 +140,19 @@ class Run:
             self.consistency.teacher.follow(self.network, ema_decay(options.ema, step))
         return value
 
-    def _view(self, batch: Batch) -> View:
+    def _prepared(self, batch: Batch) -> tuple[View, Lesson | None]:
         """Bring the batch to the device, with what the teacher says to it where there is one."""
 
-        def tensor(array: NDArray[Any] | None) -> Tensor | None:
-            return None if array is None else torch.from_numpy(array).to(self.device)
+        def tensor(array: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(array).to(self.device)
 
-        view = View(
-            images=to_input(batch.images, self.network, self.device),
-            labels=torch.from_numpy(batch.labels).to(self.device),
-            weights=tensor(batch.weights),
-            inside=tensor(batch.inside),
-        )
-        if self.consistency is None or batch.plain is None:
-            return view
+        weights = None if batch.weights is None else tensor(batch.weights)
+        view = View(to_input(batch.images, self.network, self.device), tensor(batch.labels), weights)
+        if self.consistency is None or batch.plain is None or batch.inside is None:
+            return view, None
         plain = to_input(batch.plain, self.network, self.device)
         with autocast(self.device, bf16=self.bf16):
-            return self.consistency.taught(view, plain, self.result.iterations)
+            return self.consistency.lesson(view, plain, tensor(batch.inside), self.result.iterations)
 
     def _outputs(self, inputs: Tensor) -> list[ScaledLogits]:
         try:
