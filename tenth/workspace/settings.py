@@ -280,6 +280,11 @@ class BackendSection(Section):
         default="",
         description="Address under which Label Studio reaches it, http://127.0.0.1:9090; empty: no backend.",
     )
+    runtime: Literal["torch", "onnxruntime", "openvino"] = Field(
+        default="torch",
+        description="What computes its predictions. 'onnxruntime' and 'openvino' are faster on the CPU; they "
+        "need the extra 'onnx' or 'openvino' and fix the images' size (see docs/export.md).",
+    )
 
 
 class DatabaseSection(Section):
