@@ -22,6 +22,7 @@ COMMANDS = {
     "oracle": "Answer the open group from ground truth: a simulated annotator.",
     "evaluate": "Measure a model version on a labelled split.",
     "predict": "Label images with a model version.",
+    "export-model": "Write a model version as ONNX or OpenVINO, checked against torch.",
     "doctor": "Check everything a round needs, and say how to mend what is wrong.",
 }
 

@@ -17,6 +17,7 @@ from ls_backend.crf_process import CrfProcess
 from ls_backend.images import TaskImages
 from ls_backend.monitoring import Metrics
 from ls_backend.predictions import Predictions
+from ls_backend.runtimes import loader_of
 from ls_backend.serving import ModelCache
 from tenth.errors import ConfigurationError, TenthError
 from tenth.segmentation.crf import CRFOptions
@@ -60,8 +61,7 @@ def create_app(workspace: str | Path | None = None, predicting: int = 6) -> Flas
 
 def build_predictions(workspace: Workspace) -> tuple[ModelCache, Predictions]:
     """Return the models of a workspace and what answers tasks with them."""
-    training = workspace.config.training
-    models = ModelCache(workspace.models, training.device, training.precision)
+    models = ModelCache(workspace.models, loader_of(workspace))
     crf = CrfProcess(CRFOptions(**workspace.config.crf.model_dump()))
     return models, Predictions(workspace, models, TaskImages(workspace.config), crf)
 

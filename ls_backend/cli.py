@@ -69,13 +69,14 @@ def check(workspace: Path) -> None:
     Raises
     ------
     ConfigurationError
-        When the login is not set or there is no such workspace.
+        When the login is not set, there is no such workspace, or its [backend] runtime is not installed.
     """
+    from ls_backend.runtimes import check_runtime
     from tenth.workspace.secrets import backend_credentials
     from tenth.workspace.workspace import Workspace
 
     backend_credentials()
-    Workspace.open(workspace)
+    check_runtime(Workspace.open(workspace).config.backend.runtime)
 
 
 if __name__ == "__main__":

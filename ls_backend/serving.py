@@ -7,9 +7,9 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from ls_backend.runtimes import Loader
 from tenth.segmentation.classes import ClassSet
-from tenth.segmentation.device import Precision
-from tenth.segmentation.inference import Predictor
+from tenth.segmentation.inference import ImagePredictor
 from tenth.workspace.models import ModelStore
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ class ServedModel:
 
     version: str
     classes: ClassSet
-    predictor: Predictor
+    predictor: ImagePredictor
 
 
 class ModelCache:
@@ -31,18 +31,15 @@ class ModelCache:
     ----------
     store : ModelStore
         Where versions come from. Its pointer is read at each request, so a new version needs no restart.
-    device, precision : str, optional
-        As `tenth.segmentation.inference.Predictor` takes them.
+    loader : callable
+        Reads a version into the runtime that predicts; see `ls_backend.runtimes`.
     size : int, optional
         How many versions stay in memory: two, that of an open group and the one in use.
     """
 
-    def __init__(
-        self, store: ModelStore, device: str = "auto", precision: Precision = "auto", size: int = 2
-    ) -> None:
+    def __init__(self, store: ModelStore, loader: Loader, size: int = 2) -> None:
         self._store = store
-        self._device = device
-        self._precision = precision
+        self._loader = loader
         self._size = size
         self._models: OrderedDict[str, ServedModel] = OrderedDict()
         self._access = threading.Lock()
@@ -64,6 +61,8 @@ class ModelCache:
         ------
         DataError
             When there is no such version or its files are damaged.
+        ConfigurationError
+            When the runtime cannot be used.
         """
         found = self._find(version)
         if found is not None:
@@ -88,8 +87,8 @@ class ModelCache:
             return found
 
     def _load(self, version: str) -> ServedModel:
-        loaded = self._store.load(version)
-        model = ServedModel(version, loaded.classes, Predictor(loaded.network, self._device, self._precision))
+        classes, predictor = self._loader(self._store, version)
+        model = ServedModel(version, classes, predictor)
         with self._access:
             self._models[version] = model
             while len(self._models) > self._size:

@@ -9,13 +9,13 @@ from tenth.errors import DataError
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.dataset import Sample
-from tenth.segmentation.inference import Predictor
+from tenth.segmentation.inference import ImagePredictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.prefetch import prefetched
 
 
 def evaluate(
-    predictor: Predictor,
+    predictor: ImagePredictor,
     samples: Sequence[Sample],
     classes: ClassSet,
     progress: Progress = SILENT,
@@ -25,7 +25,8 @@ def evaluate(
 
     Parameters
     ----------
-    predictor : Predictor
+    predictor : ImagePredictor
+        A network, or its export in another runtime.
     samples : sequence of Sample
         All of them with labels.
     classes : ClassSet

@@ -1,0 +1,92 @@
+"""`controller export-model`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller.options import echo_result, make_progress, output_options, workspace_option
+
+
+def read_size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+    """Return height and width of a size such as 480x360, ``None`` where none is given."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", value)
+    if match is None or not (int(match[1]) and int(match[2])):
+        raise click.BadParameter(f"'{value}' is no size. Write width and height in pixels: 480x360")
+    return int(match[2]), int(match[1])
+
+
+@click.command(
+    "export-model",
+    epilog="""\b
+Examples:
+  controller export-model --workspace streets --format onnx --size 480x360 --out model.onnx
+  controller export-model --workspace streets --format openvino --out model.xml""",
+)
+@workspace_option
+@click.option("--version", "version", help="Model version; the one in use by default.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["onnx", "openvino"]),
+    required=True,
+    help="Format of the file: one .onnx, or OpenVINO's .xml with its .bin.",
+)
+@click.option(
+    "--size",
+    callback=read_size,
+    metavar="WIDTHxHEIGHT",
+    help="Size of the input in pixels, fixed in the file; the images' most common one by default.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
+)
+@click.option(
+    "--images",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Images to compare on: of the validation split, or else the test split or the pool.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1),
+    default=1e-3,
+    show_default=True,
+    help="Largest difference of a probability, and largest share of pixels with another class.",
+)
+@output_options
+def command(
+    workspace: Path,
+    version: str | None,
+    kind: Any,
+    size: tuple[int, int] | None,
+    out: Path,
+    images: int,
+    tolerance: float,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write a model version as ONNX or OpenVINO, checked against torch.
+
+    The file is loaded into its runtime and compared with torch on real images; where they differ by more than
+    the tolerance, nothing is kept (exit code 5). Classes, colours, mean, std and input size stand inside the
+    file; docs/examples/run_exported.py uses them without this package.
+    """
+    from controller.export import export_model
+    from controller.loop import Loop
+
+    loop = Loop.open(workspace, make_progress(quiet))
+    version = loop.version_or_current(version)
+    report = export_model(loop, version, kind, out, size, images, tolerance)
+    lines = [
+        f"Exported {version} for images of {report['size']} pixels: {out}",
+        f"Compared with torch on {report['images']} images: {report['agreement']:.4%} of the pixels agree, "
+        f"largest difference of a probability {report['max_difference']:.1e}.",
+    ]
+    echo_result(report, as_json, lines)

@@ -1,0 +1,91 @@
+"""What computes predictions: torch, or ONNX Runtime or OpenVINO on the version's export."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from tenth.errors import ConfigurationError, DataError
+from tenth.segmentation.classes import ClassSet
+from tenth.segmentation.images import read_image
+from tenth.segmentation.inference import ImagePredictor, Predictor
+from tenth.workspace.database import Image
+from tenth.workspace.exports import exported_predictor
+from tenth.workspace.models import ModelStore
+from tenth.workspace.workspace import Workspace
+
+Loader = Callable[[ModelStore, str], tuple[ClassSet, ImagePredictor]]
+"""Reads a version from the store: its classes, and what predicts with it."""
+
+# A version is exported here, too: when it is first asked for.
+_PACKAGES = {
+    "torch": ("torch",),
+    "onnxruntime": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
+}
+_EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
+_IMAGES = 4
+
+log = logging.getLogger(__name__)
+
+
+def check_runtime(runtime: str) -> None:
+    """Refuse a runtime that is not installed.
+
+    Raises
+    ------
+    ConfigurationError
+        When a package is missing.
+    """
+    missing = [name for name in _PACKAGES[runtime] if find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"[backend] runtime is '{runtime}', but {' and '.join(missing)} cannot be imported. Install it: "
+            f"pip install 'tenth[{_EXTRAS[runtime]}]', or set runtime = \"torch\"."
+        )
+
+
+def loader_of(workspace: Workspace) -> Loader:
+    """Return what reads versions into the runtime that the workspace's configuration names."""
+    runtime = workspace.config.backend.runtime
+    training = workspace.config.training
+
+    def load(store: ModelStore, version: str) -> tuple[ClassSet, ImagePredictor]:
+        if runtime == "torch":
+            loaded = store.load(version)
+            return loaded.classes, Predictor(loaded.network, training.device, training.precision)
+        predictor = exported_predictor(store, version, runtime, lambda: sample_images(workspace))
+        return predictor.metadata.classes, predictor
+
+    return load
+
+
+def sample_images(workspace: Workspace) -> list[NDArray[np.uint8]]:
+    """Return the first images of a workspace that can be read, (H, W, 3) uint8 each.
+
+    Raises
+    ------
+    DataError
+        When there is none.
+    """
+    found: list[NDArray[np.uint8]] = []
+    with workspace.database.reading() as session:
+        sources = list(session.scalars(select(Image.source).order_by(Image.id).limit(4 * _IMAGES)))
+    for source in sources:
+        try:
+            found.append(read_image(source))
+        except DataError as error:
+            log.warning("Not used for an export: %s", error)
+        if len(found) == _IMAGES:
+            break
+    if not found:
+        raise DataError(
+            f"The workspace {workspace.folder} has no image that can be read, so a model cannot be exported "
+            'for their size. Run `controller init` on a data set, or set [backend] runtime = "torch".'
+        )
+    return found
