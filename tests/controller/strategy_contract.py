@@ -64,6 +64,10 @@ class StrategyContract:
         assert strategy.pseudo_labels in ("network", "crf")
         assert strategy.needs <= {"crf", "passes", "committee", "mirror", "features"}
         assert strategy.needs_model or not strategy.needs
+        if strategy.unit == "region":
+            assert strategy.counterpart is None
+        else:
+            assert build_strategy(strategy.counterpart).unit == "region"
 
     def test_one_finite_score_a_region(self, strategy):
         given = self.given(strategy)

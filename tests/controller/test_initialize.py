@@ -80,7 +80,7 @@ def test_what_cannot_be_used_leaves_nothing_behind(fresh, tmp_path):
 
 def test_a_strategy_that_nobody_can_answer_is_refused_before_a_project_is_made(fresh, tmp_path):
     folder = tmp_path / "pixels"
-    with pytest.raises(ConfigurationError, match="'entropy' asks about single pixels.*'sp'"):
+    with pytest.raises(ConfigurationError, match=r"'entropy' asks about single pixels.*'sp'"):
         initialize(folder, dataset=fresh, settings=["selection.strategy=entropy"])
     assert Loop.open(folder).config.label_studio.project == 0
     # to simulate it, without people, is fine

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.selection import budget_pixels, cap_regions, rank_images, select_regions
+from controller.selection import (
+    budget_images,
+    budget_pixels,
+    cap_regions,
+    fill_budget,
+    rank_images,
+    select_pixels,
+    select_regions,
+)
 from tenth.errors import ConfigurationError, DataError
 
 regions = st.lists(
@@ -39,6 +47,43 @@ def test_budget_is_the_floor_of_the_decimal(thousandths, height, width):
 def test_budget_out_of_range_is_refused(budget):
     with pytest.raises(ConfigurationError, match=r"selection\.budget"):
         budget_pixels(budget, 10, 10)
+
+
+@pytest.mark.parametrize("share, images, whole", [(0.1, 30, 3), (0.29, 100, 29), (0.1, 19, 1), (1.0, 7, 7)])
+def test_budget_in_images(share, images, whole):
+    assert budget_images(share, images) == whole
+
+
+def test_a_budget_of_less_than_an_image_is_refused():
+    with pytest.raises(ConfigurationError, match=r"0\.1 of 9 images is less than one.*group_size to 10"):
+        budget_images(0.1, 9)
+    with pytest.raises(ConfigurationError, match=r"selection\.budget"):
+        budget_images(0.0, 9)
+
+
+def test_pixels_by_falling_score_of_equal_ones_the_first():
+    scores = np.array([1.0, 3.0, 2.0, 3.0, 2.0, 2.0])
+    assert select_pixels(scores, 4) == [1, 3, 2, 4]
+    assert select_pixels(scores, 0) == []
+    assert select_pixels(scores, 99) == [1, 3, 2, 4, 5, 0]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(-1e6, 1e6)), max_size=60),
+    st.integers(0, 70),
+)
+def test_selecting_pixels_is_selecting_regions_of_one_pixel(scores, budget):
+    pixels = np.array(scores, float)
+    chosen = select_pixels(pixels, budget)
+    assert chosen == select_regions(pixels, np.ones(len(pixels), int), budget)
+    assert all(type(pixel) is int for pixel in chosen)
+
+
+def test_the_order_given_is_kept():
+    areas = np.array([4, 6, 0, 3])
+    assert fill_budget(np.array([3, 2, 1, 0]), areas, 8) == [3, 0]
+    assert fill_budget(np.array([1, 0, 3]), areas, 10) == [1, 0]
 
 
 def test_a_region_that_does_not_fit_is_skipped():
@@ -89,6 +134,8 @@ def test_promises_of_the_selection(pairs, budget):
 def test_broken_scores_are_refused():
     with pytest.raises(DataError, match="Region 1 has score nan"):
         select_regions(np.array([1.0, np.nan]), np.array([1, 1]), 5)
+    with pytest.raises(DataError, match="Region 1 has score nan"):
+        select_pixels(np.array([1.0, np.nan]), 1)
     with pytest.raises(DataError, match="same regions"):
         select_regions(np.ones(3), np.ones(2, int), 5)
     with pytest.raises(DataError, match="'b' has score inf"):
