@@ -10,7 +10,7 @@ Both kernels are normalised symmetrically: a weight is about the energy that a u
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from tenth.errors import ConfigurationError, DataError
 FREE = 255
 """Value of `fixed` for pixels whose label is not known."""
 
-_SMALLEST_PROBABILITY = 1e-5  # -log of it, 11.5, outweighs w1 + w2: the CRF overrules doubt, not certainty
+SMALLEST_PROBABILITY = 1e-5  # -log of it, 11.5, outweighs w1 + w2: the CRF overrules doubt, not certainty
 _FORBIDDEN_ENERGY = 1e9  # of a clamped pixel's other classes: exp(-1e9) is 0 whatever the neighbours add
 
 
@@ -50,6 +50,8 @@ class CRFOptions:
         Its width in pixels, > 0.
     iterations : int
         Mean field iterations, ≥ 1.
+    mode : {"pixel", "superpixel"}
+        Which CRF `tenth.segmentation.refine.refine` takes: the one here, or the one over superpixels.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class CRFOptions:
     w2: float = 3.0
     sigma_gamma: float = 3.0
     iterations: int = 5
+    mode: Literal["pixel", "superpixel"] = "pixel"
 
     def __post_init__(self) -> None:
         for name in ("sigma_alpha", "sigma_beta", "sigma_gamma"):
@@ -80,6 +83,8 @@ class CRFOptions:
             raise ConfigurationError(
                 f"crf.iterations = {self.iterations}: the CRF needs at least one; 5 to 10 are usual."
             )
+        if self.mode not in ("pixel", "superpixel"):
+            raise ConfigurationError(f"crf.mode = {self.mode!r}: it is 'pixel' or 'superpixel'.")
 
 
 def dense_crf(
@@ -97,7 +102,7 @@ def dense_crf(
     image : (H, W, 3) uint8
         The RGB image they belong to.
     options : CRFOptions
-        Weights, widths, iterations.
+        Weights, widths, iterations; not the mode.
     fixed : (H, W) uint8, optional
         Labels that people gave, 255 where they gave none. They are clamped in the unaries, so they spread to
         their surroundings, and are one-hot in the result.
@@ -117,7 +122,7 @@ def dense_crf(
     Krähenbühl & Koltun, *Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials*,
     NIPS 2011.
     """
-    _check(probabilities, image, fixed)
+    check_crf_input(probabilities, image, fixed)
     classes, height, width = probabilities.shape
     if classes == 1:
         return np.ones((1, height, width), np.float32)
@@ -141,7 +146,7 @@ def _unary_energy(
 ) -> npt.NDArray[np.float32]:
     """Return −log p as a contiguous (C, H·W) array, clamped where `fixed` knows the label."""
     energy = np.array(probabilities, np.float32, order="C")
-    np.maximum(energy, _SMALLEST_PROBABILITY, out=energy)
+    np.maximum(energy, SMALLEST_PROBABILITY, out=energy)
     np.log(energy, out=energy)
     np.negative(energy, out=energy)
     if fixed is not None:
@@ -152,12 +157,18 @@ def _unary_energy(
     return energy.reshape(len(energy), -1)
 
 
-def _check(
+def check_crf_input(
     probabilities: npt.NDArray[np.floating[Any]],
     image: npt.NDArray[np.uint8],
     fixed: npt.NDArray[np.uint8] | None,
 ) -> None:
-    """Refuse what the C++ code underneath would read as noise or crash on."""
+    """Refuse what the C++ code underneath would read as noise or crash on; arguments as in `dense_crf`.
+
+    Raises
+    ------
+    DataError
+        When shapes or types do not fit, the probabilities are none, or `fixed` holds an unknown class.
+    """
     if (
         probabilities.ndim != 3
         or not np.issubdtype(probabilities.dtype, np.floating)

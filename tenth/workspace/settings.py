@@ -160,6 +160,11 @@ class CRFSection(Section):
     w2: float = Field(default=3.0, ge=0, le=1000, description="Weight of the smoothing kernel (near).")
     sigma_gamma: float = Field(default=3.0, gt=0, le=10000, description="Its width in pixels.")
     iterations: int = Field(default=5, ge=1, le=1000, description="Mean field iterations.")
+    mode: Literal["pixel", "superpixel"] = Field(
+        default="pixel",
+        description="'pixel' refines every pixel; 'superpixel' the regions of [superpixels], many times "
+        "faster and less exact. `controller fit-crf` measures both and finds the values above.",
+    )
 
 
 class SuperpixelsSection(Section):
