@@ -93,7 +93,8 @@ class LabelMap:
     source : (H, W) uint8
         Values of `Source`.
     confidence : (H, W) float16
-        The model's probability of a pseudo-label, 1 for a person's label, 0 where the label is 255.
+        The model's probability of a pseudo-label, 0 where the label is 255; 1 for a person's label, or less
+        where the model doubts that it holds for this pixel of the region (`controller.merging`).
     answer : (H, W) int32
         Id of the answer that a person's label or void came with, else 0.
     """
@@ -102,6 +103,19 @@ class LabelMap:
     source: npt.NDArray[np.uint8]
     confidence: npt.NDArray[np.float16]
     answer: npt.NDArray[np.int32]
+
+    def weights(self, *, soft: bool) -> npt.NDArray[np.float32]:
+        """Return how much each pixel counts in training, (H, W) float32 in 0..1.
+
+        Parameters
+        ----------
+        soft : bool
+            Weigh pseudo-labels by their confidence; otherwise they count like people's labels.
+        """
+        weights = self.confidence.astype(np.float32)
+        if not soft:
+            weights[self.source == Source.PSEUDO] = 1.0
+        return np.clip(weights, 0, 1)
 
     def save(self, path: Path) -> None:
         """Write to an npz file, whole or not at all."""
@@ -258,14 +272,28 @@ def _apply(target: LabelMap, superpixels: npt.NDArray[np.int32], answers: Sequen
         if answer.painted is not None:
             extra = answer.painted != IGNORED_LABEL
             _write(target, extra, answer.painted[extra], Source.HUMAN_EXTRA, answer.answer_id)
+    _write_regions(target, superpixels, latest)
     for answer in latest:
-        region = superpixels == answer.region
-        labels = np.full(int(region.sum()), IGNORED_LABEL if answer.label is None else answer.label, np.uint8)
         if answer.painted is not None and not answer.void:
-            painted = answer.painted[region]
-            by_hand = painted != IGNORED_LABEL
-            labels[by_hand] = painted[by_hand]
-        _write(target, region, labels, Source.HUMAN, answer.answer_id)
+            by_hand = (superpixels == answer.region) & (answer.painted != IGNORED_LABEL)
+            _write(target, by_hand, answer.painted[by_hand], Source.HUMAN, answer.answer_id)
+
+
+def _write_regions(
+    target: LabelMap, superpixels: npt.NDArray[np.int32], answers: Sequence[RegionAnswer]
+) -> None:
+    """Give each answered region its class, all in one pass: there may be thousands."""
+    regions = int(superpixels.max()) + 1
+    labels, ids = np.full(regions, IGNORED_LABEL, np.uint8), np.zeros(regions, np.int32)
+    for answer in answers:
+        labels[answer.region] = IGNORED_LABEL if answer.label is None else answer.label
+        ids[answer.region] = answer.answer_id
+    given = ids[superpixels]
+    answered = given > 0
+    target.labels[answered] = labels[superpixels[answered]]
+    target.answer[answered] = given[answered]
+    target.source[answered] = Source.HUMAN
+    target.confidence[answered] = target.labels[answered] != IGNORED_LABEL
 
 
 def _write(

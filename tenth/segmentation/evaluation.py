@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tenth.errors import DataError
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.classes import ClassSet
-from tenth.segmentation.dataset import Sample
 from tenth.segmentation.inference import ImagePredictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.prefetch import prefetched
 
 
+class LabelledSample(Protocol):
+    """Something to measure on."""
+
+    @property
+    def key(self) -> str:
+        """Its name in messages."""
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the image (H, W, 3) uint8 RGB and its labels (H, W) uint8, 255 = ignore."""
+
+
 def evaluate(
     predictor: ImagePredictor,
-    samples: Sequence[Sample],
+    samples: Sequence[LabelledSample],
     classes: ClassSet,
     progress: Progress = SILENT,
     description: str = "evaluate",
@@ -27,8 +41,8 @@ def evaluate(
     ----------
     predictor : ImagePredictor
         A network, or its export in another runtime.
-    samples : sequence of Sample
-        All of them with labels.
+    samples : sequence of LabelledSample
+        Such as `tenth.segmentation.dataset.Sample` with labels.
     classes : ClassSet
         Their classes.
     progress : Progress

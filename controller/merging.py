@@ -1,0 +1,133 @@
+"""From answers and the model's probabilities to the label map that a network learns from.
+
+Pure functions of arrays: the round's merge step and the simulator both call them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
+from tenth.errors import ConfigurationError
+from tenth.segmentation.crf import CRFOptions, dense_crf
+from tenth.segmentation.uncertainty import mean_by_region
+
+
+@dataclass(frozen=True)
+class MergeOptions:
+    """How answers and pseudo-labels become labels.
+
+    Parameters
+    ----------
+    pseudo_labels : {"network", "crf"}
+        Whose labels the pixels get that nobody answered for.
+    propagate : bool
+        Spread the answers to their surroundings through the CRF; not with the network's own labels.
+    min_confidence : float
+        Pseudo-labels less sure than this are ignored, 0 to 1; 0 keeps all of them, as in the thesis.
+    sieve : bool
+        Let a pixel of an answered region count the less, the less the network thinks that it belongs to the
+        class that was named: see `sieve_weights`.
+
+    Raises
+    ------
+    ConfigurationError
+        When answers are to be spread through a CRF that is not used.
+    """
+
+    pseudo_labels: Literal["network", "crf"] = "crf"
+    propagate: bool = False
+    min_confidence: float = 0.0
+    sieve: bool = False
+
+    def __post_init__(self) -> None:
+        if self.propagate and self.pseudo_labels == "network":
+            raise ConfigurationError(
+                "labels.propagate spreads answers through the CRF, but this strategy takes the network's own "
+                "labels. Set propagate = false, or choose a strategy with the CRF, such as 'sp-crf'."
+            )
+
+
+def merge_answers(
+    picture: npt.NDArray[np.uint8],
+    superpixels: npt.NDArray[np.int32],
+    answers: Sequence[RegionAnswer],
+    probabilities: npt.NDArray[np.float32] | None,
+    options: MergeOptions,
+    crf: CRFOptions,
+) -> LabelMap:
+    """Return the labels of an image: answers over pseudo-labels.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) uint8
+        RGB.
+    superpixels : (H, W) int32
+        Region ids, 0 to n - 1.
+    answers : sequence of RegionAnswer
+        What people said about some of the regions.
+    probabilities : (C, H, W) float32 or None
+        The network's; without them there are no pseudo-labels.
+    options : MergeOptions
+        Which pseudo-labels, and how sure they have to be.
+    crf : CRFOptions
+        Of the CRF, where it is used.
+
+    Raises
+    ------
+    DataError
+        When shapes do not fit, or an answer names an unknown region or class.
+    """
+    if probabilities is None:
+        return human_labels(superpixels, answers)
+    refined = probabilities
+    if options.pseudo_labels == "crf":
+        fixed = fixed_labels(superpixels, answers) if options.propagate else None
+        refined = dense_crf(probabilities, picture, crf, fixed=fixed)
+    merged = merge_labels(superpixels, answers, refined, options.min_confidence)
+    if options.sieve:
+        weights = sieve_weights(merged, superpixels, probabilities)
+        merged.confidence[:] = np.where(merged.source == Source.HUMAN, weights, merged.confidence)
+    return merged
+
+
+def sieve_weights(
+    merged: LabelMap, superpixels: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Weigh the pixels of answered regions by how likely they are of the class that was named.
+
+    A region that straddles classes gets the label of its dominant one, and the rest of its pixels are wrong.
+    Where the network sees a boundary, it knows which: a pixel's weight is its probability of the label over
+    the region's mean one, at most 1. A network that knows nothing gives all pixels the same and so weight 1.
+
+    Parameters
+    ----------
+    merged : LabelMap
+        Labels of the image.
+    superpixels : (H, W) int32
+        Region ids, 0 to n - 1.
+    probabilities : (C, H, W) float32
+        The network's.
+
+    Returns
+    -------
+    (H, W) float32
+        In 0..1; 0 where the label is 255.
+
+    References
+    ----------
+    Kim et al., *Adaptive Superpixel for Active Learning in Semantic Segmentation*, ICCV 2023
+    (arXiv 2303.16817), which drops such pixels by a threshold; here they fade out.
+    """
+    known = merged.labels != 255
+    labels = np.where(known, merged.labels, 0).astype(np.int64)
+    likely = np.take_along_axis(probabilities, labels[None], axis=0)[0] * known
+    usual = mean_by_region(likely, superpixels)[superpixels]
+    weights: npt.NDArray[np.float32] = np.minimum(likely / np.maximum(usual, 1e-12), 1).astype(np.float32)
+    weights[~known] = 0
+    return weights

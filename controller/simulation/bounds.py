@@ -1,0 +1,173 @@
+"""The initial model that all runs of a seed start from, and what is the least and the most they can reach."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from controller.simulation.images import LabelledPicture
+from controller.simulation.measure import Figures, measure
+from controller.simulation.results import write_json
+from controller.simulation.settings import Simulation, digest
+from tenth.progress import SILENT, Progress
+from tenth.segmentation.classes import ClassSet
+from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
+from tenth.segmentation.training import LabelledImage, TrainingOptions, train
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images of one seed."""
+
+    initial: list[LabelledPicture]
+    pool: list[LabelledPicture]
+    val: list[LabelledPicture]
+    test: list[LabelledPicture]
+
+
+def network_of(simulation: Simulation, classes: int, seed: int, *, pretrained: bool) -> SegmentationNetwork:
+    """Build the network; what it draws depends on the seed alone."""
+    torch.manual_seed(seed)
+    spec = NetworkSpec(simulation.network, classes, dict(simulation.network_options))
+    return spec.build(pretrained=pretrained)
+
+
+def training_options(simulation: Simulation, steps: int, seed: int, **changes: Any) -> TrainingOptions:
+    """Return the options of one training."""
+    return TrainingOptions(
+        iterations=steps,
+        batch_size=simulation.batch_size,
+        learning_rate=simulation.learning_rate,
+        seed=seed,
+        device=simulation.device,
+        precision=simulation.precision,
+        **changes,
+    )
+
+
+def learn(
+    network: SegmentationNetwork,
+    images: Sequence[LabelledImage],
+    options: TrainingOptions,
+    weights: Path,
+    progress: Progress = SILENT,
+    title: str = "Training",
+) -> float:
+    """Train `network`, or load what an earlier call has trained; return the seconds that it took."""
+    checkpoint = weights.with_suffix(".checkpoint")
+    if weights.exists():
+        state = load_file(weights)
+        seconds = float(state.pop(SECONDS)[0])
+        network.load_state_dict(state)
+        network.eval()
+        return seconds
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    result = train(network, images, options, checkpoint=checkpoint, progress=progress, description=title)
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    temporary = weights.with_name(f".{weights.name}.tmp")
+    save_file(state | {SECONDS: torch.tensor([result.seconds], dtype=torch.float64)}, temporary)
+    temporary.replace(weights)
+    checkpoint.unlink(missing_ok=True)
+    return result.seconds
+
+
+SECONDS = "training seconds"
+"""Key under which the file of weights says how long they took."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the rounds lie between.
+
+    Parameters
+    ----------
+    initial : Figures
+        Of the network trained on the initial set alone, for as many steps as the last round's model.
+    full : Figures
+        Of the network trained as long on the true labels of all images: the better on val of `candidates`.
+    candidates : dict
+        Figures of each way to train on the full labels, by name.
+    seconds : dict
+        Training seconds by name.
+    """
+
+    initial: Figures
+    full: Figures
+    candidates: dict[str, Figures]
+    seconds: dict[str, float]
+
+
+FULL_RECIPES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "mean-teacher": {"consistency": 1.0, "mix": "classmix"},
+}
+"""Ways to train on full labels; void pixels are what a mean teacher can learn from there."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Trains the models of one seed that all strategies share, each once, kept in `folder`."""
+
+    simulation: Simulation
+    splits: Splits
+    classes: ClassSet
+    seed: int
+    folder: Path
+    progress: Progress = SILENT
+
+    def initial_network(self) -> SegmentationNetwork:
+        """Return the model of round 0."""
+        simulation = self.simulation
+        network = network_of(simulation, len(self.classes), self.seed, pretrained=True)
+        options = training_options(simulation, simulation.initial_steps, self.seed)
+        name = f"initial-{digest(simulation.identity(of='initial'), self.seed)}"
+        self._learn(network, self.splits.initial, options, name, "initial model")
+        return network
+
+    def bounds(self) -> Bounds:
+        """Return the figures of the least and the most."""
+        figures, seconds = {}, {}
+        sets = {"initial-labels": self.splits.initial, "full-labels": None}
+        for name, images in sets.items():
+            for recipe, changes in FULL_RECIPES.items() if images is None else (("plain", {}),):
+                key = f"{name} ({recipe})"
+                everything = sorted(
+                    [*self.splits.initial, *self.splits.pool], key=lambda picture: picture.key
+                )
+                figures[key], seconds[key] = self._bound(key, images or everything, changes)
+        candidates = {key: value for key, value in figures.items() if key.startswith("full")}
+        best = max(candidates, key=lambda key: candidates[key].val["miou"])
+        return Bounds(figures["initial-labels (plain)"], candidates[best], candidates, seconds)
+
+    def _bound(
+        self, key: str, images: Sequence[LabelledPicture], changes: dict[str, Any]
+    ) -> tuple[Figures, float]:
+        simulation = self.simulation
+        name = f"{key.replace(' ', '-')}-{digest(simulation.identity(of='bound'), self.seed, changes)}"
+        path = self.folder / f"{name}.json"
+        if path.exists():
+            known = json.loads(path.read_text(encoding="utf-8"))
+            return Figures(**known["figures"]), known["seconds"]
+        network = network_of(simulation, len(self.classes), self.seed, pretrained=True)
+        options = training_options(simulation, simulation.all_steps, self.seed, **changes)
+        seconds = self._learn(network, images, options, name, key)
+        figures = measure(network, self.classes, self.splits.val, self.splits.test, simulation.device)
+        write_json(path, {"figures": asdict(figures), "seconds": seconds})
+        return figures, seconds
+
+    def _learn(
+        self,
+        network: SegmentationNetwork,
+        images: Sequence[LabelledPicture],
+        options: TrainingOptions,
+        name: str,
+        title: str,
+    ) -> float:
+        weights = self.folder / f"{name}.safetensors"
+        return learn(network, images, options, weights, self.progress, f"Seed {self.seed}: {title}")

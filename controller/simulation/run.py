@@ -1,0 +1,337 @@
+"""One learning curve: a strategy asks group after group, and the network learns from the answers."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from controller.context import class_features, class_shares
+from controller.maps import View, descriptor
+from controller.merging import MergeOptions, merge_answers
+from controller.selection import budget_images, budget_pixels
+from controller.simulation.annotator import Annotator, Answers
+from controller.simulation.bounds import Splits, learn, network_of, training_options
+from controller.simulation.images import LabelledPicture
+from controller.simulation.measure import measure
+from controller.simulation.results import write_json
+from controller.simulation.settings import Run, Simulation
+from controller.simulation.superpixel_cache import SuperpixelCache
+from controller.strategies import RoundContext, Strategy, build_strategy
+from tenth.progress import SILENT, Progress
+from tenth.segmentation.classes import IGNORE, ClassSet
+from tenth.segmentation.inference import Predictor
+from tenth.segmentation.networks import SegmentationNetwork
+from tenth.segmentation.training import LabelledImage
+
+COMMITTEE = 4
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An image that was asked, and what was answered."""
+
+    picture: LabelledPicture
+    superpixels: NDArray[np.int32]
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class Learnable:
+    """What training reads of an image."""
+
+    key: str
+    picture: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    weights: NDArray[np.float32]
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return picture and labels."""
+        return self.picture, self.labels
+
+    def load_weights(self) -> NDArray[np.float32]:
+        """Return how much each pixel counts."""
+        return self.weights
+
+
+@dataclass
+class Curve:
+    """A run in the making; `rounds` yields one record a group and goes on behind those already on disk.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What all runs share.
+    run : Run
+        What this one is.
+    splits : Splits
+        The images.
+    classes : ClassSet
+        Their classes.
+    initial : SegmentationNetwork
+        The model of round 0; is trained further in place.
+    folder : Path
+        Where weights, answers and records of the run are kept.
+    cache : SuperpixelCache
+        Superpixels of the pool.
+    progress : Progress, optional
+        Where bars are shown.
+    """
+
+    simulation: Simulation
+    run: Run
+    splits: Splits
+    classes: ClassSet
+    initial: SegmentationNetwork
+    folder: Path
+    cache: SuperpixelCache
+    progress: Progress = SILENT
+    asked: list[Asked] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.strategy: Strategy = build_strategy(
+            self.run.strategy, self.run.seed, **self.run.strategy_options
+        )
+        self.annotator = Annotator(
+            self.run.annotator, len(self.classes), self.simulation.noise, self.run.seed
+        )
+        self.network = self.initial
+        self.members: list[dict[str, Any]] = []
+
+    def rounds(self) -> Iterator[dict[str, Any]]:
+        """Yield the record of each round, from disk or newly made."""
+        for number in range(1, self.simulation.groups + 1):
+            if not self._pool():
+                return
+            record = self._restore(number)
+            if record is None:
+                record = self._round(number)
+            yield record
+
+    def _pool(self) -> list[LabelledPicture]:
+        done = {asked.picture.key for asked in self.asked}
+        return [picture for picture in self.splits.pool if picture.key not in done]
+
+    def _round(self, number: int) -> dict[str, Any]:
+        started = perf_counter()
+        title = f"{self.run.name or self.run.strategy}, seed {self.run.seed}, round {number}"
+        predictor = Predictor(self.network, device=self.simulation.device)
+        new, pixels = self._ask(predictor, title)
+        selected = perf_counter() - started
+        self.asked += new
+        images = self._learnable(predictor)
+        weights = self.folder / f"round-{number:03d}.safetensors"
+        trained = self._learn(images, weights, number, title)
+        figures = measure(
+            self.network, self.classes, self.splits.val, self.splits.test, self.simulation.device
+        )
+        record = {
+            "round": number,
+            "group": [[asked.picture.key, len(asked.answers.regions)] for asked in new],
+            "group_pixels": pixels,
+            **totals(new),
+            "label_accuracy": label_accuracy(images, self.asked),
+            "figures": asdict(figures),
+            "seconds": perf_counter() - started - trained[1] + trained[0],
+            "selection_seconds": selected,
+        }
+        save_answers(self.folder / f"round-{number:03d}.npz", new)
+        write_json(self.folder / f"round-{number:03d}.json", record)
+        self._remember()
+        return record
+
+    def _restore(self, number: int) -> dict[str, Any] | None:
+        """Return a round that is on disk, and take over its answers and weights."""
+        path = self.folder / f"round-{number:03d}.json"
+        if not path.exists():
+            return None
+        by_key = {picture.key: picture for picture in self.splits.pool}
+        self.asked += load_answers(path.with_suffix(".npz"), by_key)
+        state = load_file(path.with_suffix(".safetensors"))
+        self.network.load_state_dict({name: state[name] for name in self.network.state_dict()})
+        self._remember()
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return record
+
+    def _remember(self) -> None:
+        """Keep the weights of this round's model for a committee."""
+        if "committee" in self.strategy.needs:
+            state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+            self.members = [*self.members, state][-COMMITTEE:]
+
+    def _ask(self, predictor: Predictor, title: str) -> tuple[list[Asked], int]:
+        """Score the pool, choose the group and its regions, and have them answered."""
+        pool = self._pool()
+        scores: dict[str, float] = {}
+        looks: dict[str, NDArray[np.float32]] = {}
+        for picture in self.progress.over(pool, len(pool), f"{title}: scoring", "image"):
+            probabilities = predictor.probabilities(picture.picture)
+            scores[picture.key] = self.strategy.image_score(probabilities)
+            looks[picture.key] = descriptor(probabilities)
+        size = min(self.simulation.group_size, len(pool))
+        group = self.strategy.group(scores, looks, size)
+        by_key = {picture.key: picture for picture in pool}
+        pixels = sum(by_key[key].truth.size for key in group)
+        view = self._view(predictor, looks)
+        asked = []
+        whole = self.strategy.unit == "image"
+        full = set(group[: budget_images(self.run.budget, len(group))]) if whole else set()
+        for key in self.progress.over(group, len(group), f"{title}: asking", "image"):
+            picture = by_key[key]
+            share = (1.0 if key in full else 0.0) if whole else self.run.budget
+            asked.append(self._ask_image(view, picture, share))
+        return asked, pixels
+
+    def _ask_image(self, view: View, picture: LabelledPicture, share: float) -> Asked:
+        height, width = picture.truth.shape
+        superpixels = self.cache.regions(self.strategy, picture)
+        maps = view.maps(picture.picture, superpixels)
+        regions = self.strategy.select(maps, budget_pixels(share, height, width)) if share else []
+        seen = maps.probabilities if maps.refined is None else maps.refined
+        guess = np.full(picture.truth.shape, IGNORE, np.uint8)
+        if seen is not None:
+            guess = seen.argmax(axis=0).astype(np.uint8)
+        salt = zlib.crc32(picture.key.encode())
+        return Asked(
+            picture,
+            superpixels,
+            self.annotator.answer(superpixels, regions, picture.truth, guess, salt),
+        )
+
+    def _view(self, predictor: Predictor, looks: Mapping[str, NDArray[np.float32]]) -> View:
+        classes = len(self.classes)
+        features = None
+        if "features" in self.strategy.needs:
+            features = class_features(self.splits.initial, predictor, classes)
+        committee = []
+        for state in self.members[:-1]:
+            member = network_of(self.simulation, classes, self.run.seed, pretrained=False)
+            member.load_state_dict(state)
+            committee.append(Predictor(member, device=self.simulation.device))
+        return View(
+            self.strategy,
+            predictor,
+            self.simulation.crf,
+            committee=committee,
+            seed=self.run.seed,
+            context=RoundContext(class_shares(looks, classes), features),
+        )
+
+    def _learnable(self, predictor: Predictor) -> list[LabelledImage]:
+        """Return what the network learns from: the initial set, all that was asked, maybe the rest too."""
+        recipe = self.run.recipe
+        merging = MergeOptions(
+            self.strategy.pseudo_labels, recipe.propagate, recipe.min_confidence, recipe.sieve
+        )
+        images: list[LabelledImage] = list(self.splits.initial)
+        for asked in self.asked:
+            merged = merge_answers(
+                asked.picture.picture,
+                asked.superpixels,
+                asked.answers.as_region_answers(),
+                predictor.probabilities(asked.picture.picture),
+                merging,
+                self.simulation.crf,
+            )
+            images.append(
+                Learnable(
+                    asked.picture.key, asked.picture.picture, merged.labels, merged.weights(soft=recipe.soft)
+                )
+            )
+        if recipe.unlabelled:
+            for picture in self._pool():
+                nothing = np.full(picture.truth.shape, IGNORE, np.uint8)
+                weights = np.zeros(picture.truth.shape, np.float32)
+                images.append(Learnable(picture.key, picture.picture, nothing, weights))
+        return images
+
+    def _learn(
+        self, images: Sequence[LabelledImage], weights: Path, number: int, title: str
+    ) -> tuple[float, float]:
+        """Train on; return the seconds of the training, and those that this call spent on it."""
+        recipe = self.run.recipe
+        options = training_options(
+            self.simulation,
+            self.simulation.round_steps,
+            self.run.seed + 1000 * number,
+            consistency=recipe.consistency,
+            mix=recipe.mix,
+        )
+        started = perf_counter()
+        seconds = learn(self.network, images, options, weights, self.progress, f"{title}: training")
+        return seconds, perf_counter() - started
+
+
+def totals(asked: Sequence[Asked]) -> dict[str, Any]:
+    """Return what a group cost and told, summed over its images."""
+    names = ("keys", "pixels", "wrong_pixels", "right_pixels")
+    sums = {name: sum(getattr(each.answers, name) for each in asked) for name in names}
+    known = sum(int((_where(each) & (each.picture.truth != IGNORE)).sum()) for each in asked)
+    return {**sums, "known_pixels": known, "regions": sum(len(each.answers.regions) for each in asked)}
+
+
+def _where(asked: Asked) -> NDArray[np.bool_]:
+    return np.isin(asked.superpixels, asked.answers.regions)
+
+
+def label_accuracy(images: Sequence[LabelledImage], asked: Sequence[Asked]) -> dict[str, float]:
+    """Return how many pixels of the asked images have a label, and how many of those a right one."""
+    truth = {each.picture.key: each.picture.truth for each in asked}
+    labelled = right = total = 0
+    for image in images:
+        if not isinstance(image, Learnable) or image.key not in truth:
+            continue
+        true = truth[image.key]
+        counted = (true != IGNORE) & (image.labels != IGNORE) & (image.weights > 0)
+        labelled += int(counted.sum())
+        right += int((image.labels == true)[counted].sum())
+        total += int((true != IGNORE).sum())
+    return {"labelled": labelled / max(1, total), "right": right / max(1, labelled)}
+
+
+def save_answers(path: Path, asked: Sequence[Asked]) -> None:
+    """Write a group's superpixels and answers, whole or not at all."""
+    arrays: dict[str, NDArray[Any]] = {"keys": np.array([each.picture.key for each in asked])}
+    for place, each in enumerate(asked):
+        answers = each.answers
+        arrays[f"superpixels-{place}"] = each.superpixels
+        for name in ("regions", "labels", "mixed"):
+            arrays[f"{name}-{place}"] = getattr(answers, name)
+        if answers.painted is not None:
+            arrays[f"painted-{place}"] = answers.painted
+        counts = (answers.keys, answers.pixels, answers.wrong_pixels, answers.right_pixels)
+        arrays[f"counts-{place}"] = np.array(counts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    with temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    temporary.replace(path)
+
+
+def load_answers(path: Path, pictures: Mapping[str, LabelledPicture]) -> list[Asked]:
+    """Read what `save_answers` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        asked = []
+        for place, key in enumerate(file["keys"].tolist()):
+            keys, pixels, wrong, right = file[f"counts-{place}"].tolist()
+            painted = file.get(f"painted-{place}")
+            answers = Answers(
+                file[f"regions-{place}"],
+                file[f"labels-{place}"],
+                painted,
+                file[f"mixed-{place}"],
+                keys,
+                pixels,
+                wrong,
+                right,
+            )
+            asked.append(Asked(pictures[key], file[f"superpixels-{place}"], answers))
+    return asked

@@ -1,0 +1,155 @@
+"""What a simulated run is: everything that its numbers depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from controller.simulation.annotator import Kind
+from tenth.errors import ConfigurationError
+from tenth.segmentation.crf import CRFOptions
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is learned from the answers, and how.
+
+    Parameters
+    ----------
+    min_confidence : float
+        Pseudo-labels less sure than this are ignored; 0 keeps all, as in the thesis.
+    refresh : bool
+        Renew the pseudo-labels of earlier groups by the current model.
+    propagate : bool
+        Spread the answers through the CRF.
+    sieve : bool
+        Weigh the pixels of an answered region by how likely they are of its class.
+    soft : bool
+        Weigh each pseudo-label by its confidence.
+    consistency : float
+        Weight of the mean teacher's loss on pixels without a label; 0 is none.
+    mix : {"none", "classmix"}
+        How images of a batch are mixed for it.
+    unlabelled : bool
+        Learn from the images of the pool that nobody was asked about as well (needs `consistency`).
+    """
+
+    min_confidence: float = 0.0
+    refresh: bool = True
+    propagate: bool = False
+    sieve: bool = False
+    soft: bool = False
+    consistency: float = 0.0
+    mix: Literal["none", "classmix"] = "none"
+    unlabelled: bool = False
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """The settings that all runs of a comparison share.
+
+    Parameters
+    ----------
+    dataset : str
+        Folder of the data set; its splits are ``train``, ``val`` and ``test``.
+    size : tuple of int or None
+        Width and height that images are resized to; None keeps theirs.
+    network : str
+        Registered network.
+    network_options : dict
+        Its options.
+    initial : int
+        Images of the initial set.
+    groups, group_size : int
+        Number of groups, and images in each; a last group takes what is left.
+    region_size : int
+        Mean pixels of a superpixel.
+    initial_steps, round_steps : int
+        Training steps of the initial model, and of each round from the model before.
+    batch_size : int
+        Images in a step.
+    learning_rate : float
+        Of the first step of each training.
+    crf : CRFOptions
+        Of the CRF.
+    device, precision : str
+        Where it is computed.
+    noise : float
+        Share of wrong answers.
+    """
+
+    dataset: str
+    size: tuple[int, int] | None = None
+    network: str = "icnet"
+    network_options: dict[str, Any] = field(default_factory=dict)
+    initial: int = 36
+    groups: int = 6
+    group_size: int = 56
+    region_size: int = 170
+    initial_steps: int = 600
+    round_steps: int = 300
+    batch_size: int = 8
+    learning_rate: float = 0.01
+    crf: CRFOptions = field(default_factory=CRFOptions)
+    device: str = "auto"
+    precision: Literal["auto", "f32", "bf16"] = "auto"
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("initial", "groups", "group_size", "region_size", "initial_steps", "round_steps"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} = {getattr(self, name)}: it has to be at least 1.")
+        if not 0 <= self.noise < 1:
+            raise ConfigurationError(f"noise = {self.noise}: a share of wrong answers, 0 to below 1.")
+
+    @property
+    def all_steps(self) -> int:
+        """Steps of the model after the last round; the bounds get as many."""
+        return self.initial_steps + self.groups * self.round_steps
+
+    def identity(self, *, of: Literal["run", "bound", "initial"] = "run") -> dict[str, Any]:
+        """Return what the result depends on, as JSON; a bound does not depend on how regions are asked."""
+        values = asdict(self)
+        left_out = {"device"}
+        if of != "run":
+            left_out |= {"region_size", "crf", "noise", "group_size"}
+        if of == "initial":
+            left_out |= {"groups", "round_steps"}
+        return {name: value for name, value in values.items() if name not in left_out}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One learning curve.
+
+    Parameters
+    ----------
+    strategy : str
+        How regions are ranked.
+    seed : int
+        Of the initial set, the network, the training and the strategy.
+    budget : float
+        Share of each group's pixels that is asked about.
+    annotator : {"dominant", "exact"}
+        How regions are answered.
+    recipe : Recipe
+        What is learned from the answers.
+    name : str
+        What distinguishes it from other runs of the same strategy in plots and files, such as an ablation.
+    """
+
+    strategy: str
+    seed: int
+    budget: float
+    annotator: Kind = "dominant"
+    recipe: Recipe = field(default_factory=Recipe)
+    strategy_options: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+
+def digest(*parts: Any) -> str:
+    """Return a short name for settings: 12 hexadecimal digits of their JSON."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
