@@ -21,6 +21,7 @@ from controller.strategies.random_regions import RandomRegions
 from controller.strategies.sp import Superpixels
 from controller.strategies.sp_crf import SuperpixelsCRF
 from controller.strategies.sp_crf_class import SuperpixelsCRFClass, SuperpixelsCRFClassShare
+from controller.strategies.tenth import Tenth
 from tenth.registry import Registry
 
 StrategyFactory = Callable[..., Strategy]
@@ -43,6 +44,7 @@ for _strategy in (
     SuperpixelsCRF,
     SuperpixelsCRFClass,
     SuperpixelsCRFClassShare,
+    Tenth,
 ):
     STRATEGIES.register(_strategy.name)(_strategy)
 
