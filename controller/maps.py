@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from controller.strategies.base import ImageMaps, RoundContext, Strategy
-from tenth.segmentation.crf import CRFOptions, dense_crf
+from tenth.segmentation.crf import CRFOptions
 from tenth.segmentation.inference import Predictor
+from tenth.segmentation.refine import refine
 from tenth.segmentation.superpixels import slic
 
 DESCRIPTOR_GRID = (4, 3)
@@ -75,7 +76,7 @@ class View:
         extra: dict[str, Any] = {}
         for need in self.strategy.needs:
             if need == "crf":
-                extra["refined"] = dense_crf(probabilities, picture, self.crf)
+                extra["refined"] = refine(probabilities, picture, superpixels, self.crf)
             elif need == "passes":
                 extra["passes"] = self.predictor.stochastic(picture, self.passes, self.seed)
             elif need == "committee":

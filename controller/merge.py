@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
+from controller.labels import LabelMap, RegionAnswer, Source, human_labels
 from controller.loop import Loop
+from controller.merging import MergeOptions, merge_answers
 from controller.pool import as_sample
 from controller.votes import settle
-from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.dataset import Sample
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.database import Answer, Image, Region
@@ -32,6 +32,17 @@ class MergedImage:
     def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the picture (H, W, 3) and its labels (H, W), 255 = ignore."""
         return self.sample.load_image(), LabelMap.load(self.labels).labels
+
+
+@dataclass(frozen=True)
+class WeighedImage(MergedImage):
+    """An asked image whose pixels count for more or less."""
+
+    soft: bool = False
+
+    def load_weights(self) -> NDArray[np.float32]:
+        """Return how much each pixel counts, (H, W) float32 in 0..1."""
+        return LabelMap.load(self.labels).weights(soft=self.soft)
 
 
 def merge(loop: Loop, number: int) -> dict[str, Any]:
@@ -60,7 +71,7 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
 
 
 def merge_image(loop: Loop, image: Image, predictor: Predictor | None) -> LabelMap:
-    """Merge one image: answers over the CRF's argmax, which the answers reshape with ``labels.propagate``."""
+    """Merge one image: answers over pseudo-labels, as ``[labels]`` says."""
     assert image.round is not None  # it was asked  # noqa: S101
     superpixels = loop.workspace.arrays.load(superpixels_name(image.round, image.id))["superpixels"]
     with loop.workspace.database.reading() as session:
@@ -68,10 +79,16 @@ def merge_image(loop: Loop, image: Image, predictor: Predictor | None) -> LabelM
     if predictor is None:
         return human_labels(superpixels, answers)
     picture = as_sample(loop, image).load_image()
+    probabilities = predictor.probabilities(picture)
+    return merge_answers(picture, superpixels, answers, probabilities, merge_options(loop), loop.crf_options)
+
+
+def merge_options(loop: Loop) -> MergeOptions:
+    """Return how the workspace merges; whose pseudo-labels are taken follows the strategy."""
     settings = loop.config.labels
-    fixed = fixed_labels(superpixels, answers) if settings.propagate else None
-    refined = dense_crf(predictor.probabilities(picture), picture, loop.crf_options, fixed=fixed)
-    return merge_labels(superpixels, answers, refined, settings.min_confidence)
+    return MergeOptions(
+        loop.strategy.pseudo_labels, settings.propagate, settings.min_confidence, settings.sieve
+    )
 
 
 def answers_of(loop: Loop, session: Session, image: Image) -> list[RegionAnswer]:
@@ -111,7 +128,10 @@ def label_map_path(loop: Loop, number: int, image: Image) -> Path:
 
 def merged_images(loop: Loop, number: int) -> list[MergedImage]:
     """Return all images asked up to round `number`, with their label maps."""
-    return [
-        MergedImage(as_sample(loop, image), label_map_path(loop, number, image))
-        for image in asked_images(loop, number)
+    settings = loop.config.labels
+    found = [
+        (as_sample(loop, image), label_map_path(loop, number, image)) for image in asked_images(loop, number)
     ]
+    if settings.soft or settings.sieve:
+        return [WeighedImage(sample, path, settings.soft) for sample, path in found]
+    return [MergedImage(sample, path) for sample, path in found]

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
 from tenth.errors import ConfigurationError
-from tenth.segmentation.crf import CRFOptions, dense_crf
+from tenth.segmentation.crf import CRFOptions
+from tenth.segmentation.refine import refine
 from tenth.segmentation.uncertainty import mean_by_region
 
 
@@ -88,7 +89,7 @@ def merge_answers(
     refined = probabilities
     if options.pseudo_labels == "crf":
         fixed = fixed_labels(superpixels, answers) if options.propagate else None
-        refined = dense_crf(probabilities, picture, crf, fixed=fixed)
+        refined = refine(probabilities, picture, superpixels, crf, fixed=fixed)
     merged = merge_labels(superpixels, answers, refined, options.min_confidence)
     if options.sieve:
         weights = sieve_weights(merged, superpixels, probabilities)

@@ -116,6 +116,16 @@ class TrainingSection(Section):
         default="none",
         description="'frequency' weighs rare classes up by the inverse logarithm of their share (ENet).",
     )
+    consistency: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="Weight of what a mean teacher says about pixels without a label; 0 is none, 1 is usual.",
+    )
+    mix: Literal["none", "classmix"] = Field(
+        default="none",
+        description="'classmix' pastes half of each image's classes onto the next one (with consistency).",
+    )
     device: Annotated[str, AfterValidator(checks.device)] = Field(
         default="auto", description="'cpu', 'cuda', 'cuda:1'; 'auto' takes a GPU when there is one."
     )
@@ -199,7 +209,9 @@ class SelectionSection(Section):
     """Which regions are asked."""
 
     strategy: str = Field(
-        default="sp-crf", min_length=1, description="How regions are ranked, by registered name."
+        default="sp-crf",
+        min_length=1,
+        description="How regions are chosen: a name from the table of strategies in docs/configuration.md.",
     )
     group_size: int = Field(default=30, ge=1, description="Images in a round's group.")
     budget: float = Field(
@@ -236,6 +248,15 @@ class LabelsSection(Section):
         le=1,
         description="Pseudo-labels less sure than this are ignored. The CRF is too sure of itself, so the "
         "useful values are near 1; 0 keeps every pixel, as in the thesis.",
+    )
+    soft: bool = Field(
+        default=False,
+        description="Weigh each pseudo-label by the model's confidence in training.",
+    )
+    sieve: bool = Field(
+        default=False,
+        description="Let pixels of an answered region count less where the model doubts that they are of the "
+        "class that was named for all of it.",
     )
 
 
