@@ -35,6 +35,31 @@ def output_options(function: F) -> F:
     return click.option("--quiet", "-q", is_flag=True, help="No progress bars.")(function)
 
 
+class ListsCommand(click.Command):
+    """A command whose repeatable options also take several values at once: ``--seeds 0 1 2``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each of its values, which is what click understands."""
+        lists = {
+            name
+            for parameter in self.params
+            if isinstance(parameter, click.Option) and parameter.multiple
+            for name in parameter.opts
+        }
+        spread: list[str] = []
+        current: str | None = None
+        for arg in args:
+            if arg.startswith("-"):
+                current = arg if arg in lists else None
+                if current is None:
+                    spread.append(arg)
+            elif current is not None:
+                spread += [current, arg]
+            else:
+                spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
 def make_progress(quiet: bool) -> Progress:
     """Return bars that show on a terminal only, or never when `quiet`."""
     return Progress(False if quiet else None)

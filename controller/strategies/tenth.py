@@ -76,9 +76,10 @@ class Tenth(EntropyRanked):
         ConfigurationError
             When there are no probabilities.
         """
-        p = np.asarray(self.given(maps.probabilities), np.float32)
+        p = self.given(maps.probabilities).astype(np.float32)
         if self.flip:
-            p = (p + self.given(maps.mirrored)) / 2
+            p += self.given(maps.mirrored).astype(np.float32)
+            p /= 2
         scores = mean_by_region(pixel_entropy(p), maps.superpixels)
         if self.purity:
             scores *= purity_of(p, maps.superpixels) ** self.purity

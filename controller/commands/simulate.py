@@ -1,0 +1,140 @@
+"""`controller simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller.options import ListsCommand, echo_result, make_progress, output_options, table
+
+
+def parse_size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+    """Return (width, height) of a text such as 240x180."""
+    if value is None:
+        return None
+    try:
+        width, height = (int(part) for part in value.lower().split("x"))
+    except ValueError:
+        width = height = 0
+    if width < 16 or height < 16:
+        raise click.BadParameter(
+            f"'{value}' is no size of at least 16x16; write WIDTHxHEIGHT, as in 240x180."
+        )
+    return width, height
+
+
+@click.command(
+    "simulate",
+    cls=ListsCommand,
+    epilog="Example:  controller simulate --dataset camvid --strategy random-regions sp-crf tenth "
+    "--seeds 0 1 2 --size 240x180 --out results.json --plot curves.png",
+)
+@click.option(
+    "--dataset",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Data set with the splits train, val and test, all labelled.",
+)
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    required=True,
+    help="Strategies to compare, one after the other; see docs/configuration.md.",
+)
+@click.option(
+    "--budget",
+    "budgets",
+    multiple=True,
+    type=float,
+    default=(0.1,),
+    help="Shares of the pixels to ask about.",
+)
+@click.option("--groups", default=6, show_default=True, help="Groups, each followed by a training.")
+@click.option("--group-size", default=56, show_default=True, help="Images in a group.")
+@click.option("--initial", default=36, show_default=True, help="Fully labelled images at the start.")
+@click.option("--seeds", multiple=True, type=int, default=(0,), help="Seeds; each repeats everything.")
+@click.option("--network", default="icnet", show_default=True, help="Registered network.")
+@click.option("--encoder", default="efficientnet-lite0", show_default=True, help="Its encoder.")
+@click.option("--weights", default="imagenet", show_default=True, help="Start of the encoder; '' is random.")
+@click.option("--size", callback=parse_size, help="Resize images to WIDTHxHEIGHT; their own size by default.")
+@click.option("--region-size", default=170, show_default=True, help="Mean pixels of a superpixel.")
+@click.option("--exact", is_flag=True, help="Paint the true classes of a region that holds several.")
+@click.option("--noise", default=0.0, show_default=True, help="Share of answers that name a wrong class.")
+@click.option("--initial-steps", default=600, show_default=True, help="Training steps of the initial model.")
+@click.option("--round-steps", default=300, show_default=True, help="Training steps of each round.")
+@click.option("--batch-size", default=8, show_default=True, help="Images in a step.")
+@click.option("--propagate", is_flag=True, help="Spread answers through the CRF, where the strategy has one.")
+@click.option(
+    "--without-bounds", is_flag=True, help="Leave out the trainings on the initial labels and on all labels."
+)
+@click.option("--device", default="auto", show_default=True, help="'cpu', 'cuda', 'cuda:1' or 'auto'.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Results, JSON.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Learning curves, PNG.")
+@click.option("--resume", is_flag=True, help="Go on with the results in --out.")
+@output_options
+def command(**options: Any) -> None:
+    """Compare strategies without people: ground truth answers, all else is what real rounds do.
+
+    Trains an initial model on a contiguous piece of each drive, then asks group after group, learns and
+    measures. Rows are written to --out after every round; a killed call goes on with --resume. Class-wise
+    figures go to a second file beside it, weights and answers to a folder, which may be deleted afterwards.
+    """
+    from dataclasses import replace
+
+    from controller.simulation.compare import Comparison
+    from controller.simulation.recipes import recipe_of
+    from controller.simulation.settings import Run, Simulation
+
+    network_options: dict[str, Any] = {}
+    if options["encoder"]:
+        network_options = {"encoder": options["encoder"], "weights": options["weights"] or None}
+    names = ("network", "initial", "groups", "group_size", "region_size", "initial_steps", "round_steps")
+    simulation = Simulation(
+        dataset=str(options["dataset"]),
+        size=options["size"],
+        network_options=network_options,
+        batch_size=options["batch_size"],
+        device=options["device"],
+        noise=options["noise"],
+        **{name: options[name] for name in names},
+    )
+    runs = [
+        Run(
+            strategy,
+            seed,
+            budget,
+            "exact" if options["exact"] else "dominant",
+            replace(recipe_of(strategy), propagate=options["propagate"] and strategy.startswith("sp-crf")),
+        )
+        for seed in options["seeds"]
+        for budget in options["budgets"]
+        for strategy in options["strategies"]
+    ]
+    comparison = Comparison(
+        simulation,
+        options["out"],
+        resume=options["resume"],
+        bounds=not options["without_bounds"],
+        progress=make_progress(options["quiet"]),
+    )
+    rows = comparison.perform(runs)
+    if options["plot"]:
+        from controller.simulation.plots import plot_learning_curves
+
+        plot_learning_curves(rows, options["plot"])
+    columns = (
+        "strategy",
+        "seed",
+        "round",
+        "pixel_share",
+        "keys",
+        "miou_val",
+        "miou_test",
+        "ratio",
+        "gap_closed",
+    )
+    lines = table(columns, [[row[name] for name in columns] for row in rows])
+    echo_result({"runs": rows}, options["as_json"], lines)

@@ -1,0 +1,226 @@
+"""Several strategies, seeds and budgets side by side: all rows of a comparison, written as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from controller.maps import Division
+from controller.simulation.bounds import Bounds, Reference, Splits
+from controller.simulation.images import LabelledPicture, load_pictures, split_initial
+from controller.simulation.measure import Figures
+from controller.simulation.results import relative, result_row, write_json
+from controller.simulation.run import Curve
+from controller.simulation.settings import Run, Simulation, digest
+from controller.simulation.superpixel_cache import SuperpixelCache
+from tenth.errors import ConfigurationError
+from tenth.progress import SILENT, Progress
+from tenth.segmentation.classes import ClassSet
+from tenth.segmentation.dataset import FolderDataset
+
+HELD_OUT_DRIVE = "Seq05VD"
+"""CamVid's test drive of which no frame is in train; other data sets have no such column."""
+
+
+@dataclass
+class Comparison:
+    """Runs of one simulation and the file of their rows.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        What all runs share.
+    out : Path
+        JSON with ``{"runs": [row…]}``; what does not fit into a row goes to ``…_details.json`` beside it, and
+        what a killed comparison goes on from into the folder ``….work``.
+    resume : bool
+        Go on with an earlier comparison: rows of `out` are kept, and so is what is in its folder.
+    bounds : bool
+        Train on the initial labels alone and on all labels too, as what the curves lie between.
+    progress : Progress, optional
+        Where bars are shown.
+
+    Raises
+    ------
+    ConfigurationError
+        When `out` exists and it is not to be resumed.
+    """
+
+    simulation: Simulation
+    out: Path
+    resume: bool = False
+    bounds: bool = True
+    progress: Progress = SILENT
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    details: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.out.exists() and not self.resume:
+            raise ConfigurationError(
+                f"{self.out} exists. Add --resume to go on with it, or name another file with --out."
+            )
+        if self.resume and self.out.exists():
+            self.rows = _read(self.out)
+            self.details = _read(self.details_file)
+        self.dataset = FolderDataset(self.simulation.dataset)
+        self.cache = SuperpixelCache(Division(size=self.simulation.region_size))
+        self._pictures: dict[str, list[LabelledPicture]] = {}
+
+    @property
+    def details_file(self) -> Path:
+        """Where class-wise figures go."""
+        return self.out.with_name(f"{self.out.stem}_details.json")
+
+    @property
+    def work(self) -> Path:
+        """Where weights and answers are kept."""
+        return self.out.with_name(f"{self.out.stem}.work")
+
+    @property
+    def classes(self) -> ClassSet:
+        """The classes of the data set."""
+        return self.dataset.classes
+
+    def splits(self, seed: int) -> Splits:
+        """Return the images of a seed."""
+        for name in ("train", "val", "test"):
+            if name not in self._pictures:
+                samples = self.dataset.split(name, require_labels=True)
+                self._pictures[name] = load_pictures(samples, self.simulation.size, self.progress)
+        initial, pool = split_initial(self._pictures["train"], self.simulation.initial, seed)
+        return Splits(initial, pool, self._pictures["val"], self._pictures["test"])
+
+    def perform(self, runs: Sequence[Run]) -> list[dict[str, Any]]:
+        """Do all runs and return all rows; rows are written after every round."""
+        for run in runs:
+            splits = self.splits(run.seed)
+            reference = Reference(
+                self.simulation, splits, self.classes, run.seed, self.work / "reference", self.progress
+            )
+            bounds = reference.bounds() if self.bounds else None
+            if bounds is not None:
+                self._add_bounds(run, bounds)
+            self._perform(run, splits, reference, bounds)
+        return self.rows
+
+    def _perform(self, run: Run, splits: Splits, reference: Reference, bounds: Bounds | None) -> None:
+        folder = self.work / f"{run.strategy}-{digest(self.simulation.identity(), asdict(run))}"
+        curve = Curve(
+            self.simulation,
+            run,
+            splits,
+            self.classes,
+            reference.initial_network(),
+            folder,
+            self.cache,
+            self.progress,
+        )
+        pool_pixels = sum(picture.truth.size for picture in splits.pool)
+        keys = pixels = 0
+        seconds = 0.0
+        for record in curve.rounds():
+            keys, pixels = keys + record["keys"], pixels + record["pixels"]
+            seconds += record["seconds"]
+            known = max(1, record["known_pixels"])
+            figures = Figures(**record["figures"])
+            spent = {
+                "round": record["round"],
+                "pixel_share": pixels / pool_pixels,
+                "keys": keys,
+                "wrong_share": record["wrong_pixels"] / known,
+                "seconds": seconds,
+            }
+            extra = {
+                "label_accuracy": record["label_accuracy"],
+                "dominant_accuracy": record["right_pixels"] / known,
+                "regions_per_image": record["regions"] / max(1, len(record["group"])),
+                "remainder_pixels": int(run.budget * record["group_pixels"]) - record["pixels"],
+                "selection_seconds": record["selection_seconds"],
+            }
+            self._add(run, figures, bounds, spent, extra)
+
+    def _add_bounds(self, run: Run, bounds: Bounds) -> None:
+        for name, figures in (("initial-labels", bounds.initial), ("full-labels", bounds.full)):
+            spent = {
+                "round": 0,
+                "pixel_share": 0.0 if name == "initial-labels" else 1.0,
+                "keys": 0,
+                "wrong_share": None,
+                "seconds": sum(value for key, value in bounds.seconds.items() if key.startswith(name)),
+            }
+            extra = {
+                "candidates": {key: each.test["miou"] for key, each in bounds.candidates.items()}
+                if name == "full-labels"
+                else {},
+            }
+            self._add(Run(name, run.seed, 1.0, "exact"), figures, bounds, spent, extra)
+
+    def _add(
+        self,
+        run: Run,
+        figures: Figures,
+        bounds: Bounds | None,
+        spent: dict[str, Any],
+        extra: dict[str, Any],
+    ) -> None:
+        """Put a row and its details in the place of earlier ones of the same run and round, and write."""
+        held_out = figures.drives.get(HELD_OUT_DRIVE, {}).get("miou")
+        values = {
+            "strategy": run.name or run.strategy,
+            "network": self.simulation.network,
+            "annotator": run.annotator,
+            "initial_share": self._initial_share(run.seed),
+            "seed": run.seed,
+            "budget": run.budget,
+            "miou_val": figures.val["miou"],
+            "miou_test": figures.test["miou"],
+            "miou_test_seq05vd": held_out,
+            "initial_miou_test": None if bounds is None else bounds.initial.test["miou"],
+            "full_label_miou_test": None if bounds is None else bounds.full.test["miou"],
+            **spent,
+        }
+        row = result_row(**values, **relative(values))
+        shared = ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
+        key = {name: row[name] for name in shared}
+        detail = {
+            **key,
+            "group_size": self.simulation.group_size,
+            "region_size": self.simulation.region_size,
+            "recipe": asdict(run.recipe),
+            "strategy_options": run.strategy_options,
+            "class_iou_test": figures.test["iou"],
+            "class_iou_val": figures.val["iou"],
+            "miou_test_drives": {name: each["miou"] for name, each in figures.drives.items()},
+            **extra,
+        }
+        _put(self.rows, key, row)
+        _put(self.details, {**key, "group_size": detail["group_size"]}, detail)
+        write_json(self.out, {"runs": self.rows})
+        write_json(self.details_file, {"about": asdict(self.simulation), "runs": self.details})
+
+    def _initial_share(self, seed: int) -> float:
+        splits = self.splits(seed)
+        return round(len(splits.initial) / (len(splits.initial) + len(splits.pool)), 4)
+
+
+def _put(rows: list[dict[str, Any]], key: dict[str, Any], row: dict[str, Any]) -> None:
+    for place, other in enumerate(rows):
+        if all(other[name] == value for name, value in key.items()):
+            rows[place] = row
+            return
+    rows.append(row)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    try:
+        runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f'{path} holds no results ({error}); a file of {{"runs": […]}} was expected. Name another file.'
+        ) from error
+    return runs
