@@ -14,6 +14,7 @@ import click
 from pydantic import BaseModel
 
 from controller.cli import COMMANDS, cli
+from controller.strategies import STRATEGIES, build_strategy
 from ls_backend.cli import main as ls_backend
 from tenth.workspace.config import Config
 
@@ -61,6 +62,27 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "Threads of torch; by default the backend divides the cores among its workers.",
 }
 
+_STRATEGIES = """\
+### Strategies
+
+What `strategy` can be. *Asks about*: what a query is; strategies that ask about pixels or whole images can be
+simulated, and people are asked with the one named behind the arrow instead. *Needs*: what is computed for
+each image of a group beside the network's probabilities. *Labels the rest by*: whose labels the pixels get
+that nobody is asked about. Whatever the strategy, the group is the images of highest summed entropy, unless
+it says otherwise; no budget is exceeded, and the step `choose` reports what is left of it.
+
+| strategy | takes | asks about | needs | labels the rest by |
+|---|---|---|---|---|
+"""
+
+_NEEDS = {
+    "crf": "the CRF",
+    "passes": "passes with dropout",
+    "committee": "up to three earlier models",
+    "mirror": "the mirrored image",
+    "features": "features of the last layer",
+}
+
 _CLI = """\
 # Commands
 
@@ -78,6 +100,8 @@ def configuration() -> str:
     parts = [_CONFIGURATION + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in ENVIRONMENT.items())]
     for name in Config.model_fields:
         parts.append(_section(name, type(getattr(defaults, name))))
+        if name == "selection":
+            parts.append(_strategies())
     return "\n".join(parts)
 
 
@@ -100,6 +124,22 @@ def _section(name: str, section: type[BaseModel]) -> str:
         meaning = str(field.description).replace("|", "\\|")
         lines.append(f"| `{key}` | `{_toml(field.get_default())}` | {meaning}{_in_brackets(limits)} |")
     return "\n".join(lines) + "\n"
+
+
+def _strategies() -> str:
+    """Return the table of strategies."""
+    lines = []
+    for name in STRATEGIES.names():
+        strategy = build_strategy(name)
+        summary = str(type(strategy).__doc__).strip().splitlines()[0].replace("``", "`")
+        asks = strategy.unit + (f" → `{strategy.counterpart}`" if strategy.counterpart else "")
+        needs = [_NEEDS[need] for need in _NEEDS if need in strategy.needs]
+        labels = {"crf": "the CRF", "network": "the network"}[strategy.pseudo_labels]
+        lines.append(
+            f"| `{name}` | {summary} | {asks} | "
+            f"{', '.join(needs) or ('nothing' if strategy.needs_model else 'no model')} | {labels} |\n"
+        )
+    return _STRATEGIES + "".join(lines)
 
 
 def _in_brackets(limits: list[str]) -> str:

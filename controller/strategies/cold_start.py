@@ -13,7 +13,7 @@ from tenth.segmentation.uncertainty import mean_by_region
 
 
 class ColdStart(EntropyRanked):
-    """Asks without a model.
+    """Superpixels far from each other, of images far from each other; for the first group.
 
     All images score alike, and `controller.selection.rank_images` spreads equal scores evenly over the pool's
     order: neighbouring frames of a video are near-duplicates. Regions are taken by farthest point sampling of

@@ -1,4 +1,4 @@
-"""Whole images, all pixels (the thesis's baseline); the budget is images."""
+"""Whole images, all pixels (the thesis's baseline, 3.3.2.1); the budget is images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random (thesis, 3.3.2.1): pixels drawn uniformly."""
+"""Random (thesis, 3.3.2.2): pixels drawn uniformly."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tenth.segmentation.uncertainty import pixel_entropy, sum_by_region
 
 
 class SuperpixelsCRF(EntropyRanked):
-    """Regions by the summed entropy of the refined probabilities."""
+    """Superpixels by the entropy after the CRF, summed."""
 
     name = "sp-crf"
     needs: frozenset[Need] = frozenset({"crf"})

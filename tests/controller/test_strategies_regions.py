@@ -99,7 +99,7 @@ class TestSuperpixelsCRFClass(StrategyContract):
         assert strategy.select(eight_regions(), budget) == chosen
 
     def test_a_superpixel_has_the_class_of_most_of_its_pixels(self, strategy):
-        # region 3 holds a pixel of class 0 and two of class 1; 4 is of class 1, 5 of class 2, 0 to 2 of class 0
+        # region 3 holds a pixel of class 0 and two of class 1; 4 is of class 1, 5 of class 2, the others of 0
         given = eight_regions(np.array([[0, 1, 2, 3], [3, 3, 4, 5]], np.int32))
         assert strategy.select(given, 5) == [3, 0, 5]
         assert build_strategy("sp-crf").select(given, 5) == [3, 0, 1]

@@ -131,7 +131,7 @@ def test_the_example_of_an_extension_works(example_package):
     certain[0] = 1
     certain[:, :12] = 1 / 3
     superpixels = slic(image, count=8)
-    strategy = build_strategy("margin", seed=1)
+    strategy = build_strategy("close-calls", seed=1)
     scores = strategy.region_scores(ImageMaps(image, certain, superpixels))
     unsure = np.unique(superpixels[:6])
     sure = np.setdiff1d(np.unique(superpixels[14:]), np.unique(superpixels[:12]))
