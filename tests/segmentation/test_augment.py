@@ -117,3 +117,24 @@ def test_saturation_and_contrast_vary():
     colourfulness = [np.ptp(one, axis=-1).mean() / one.mean() for one in changed]
     assert max(spread) > 1.3 * min(spread)
     assert max(colourfulness) > 1.3 * min(colourfulness)
+
+
+@given(
+    st.tuples(*[st.integers(1, 40)] * 4),
+    st.tuples(st.floats(0.3, 1.0), st.floats(1.0, 3.0)),
+    st.integers(0, 2**32),
+)
+def test_one_change_moves_image_maps_and_padding_alike(sizes, scale, seed):
+    image, labels = quarters(*sizes[:2])
+    augmentation = Augmentation(sizes[2:], scale, True, 0.2)
+    change = augmentation.draw(labels.shape, np.random.default_rng(seed))
+    expected = augmentation(image, labels, np.random.default_rng(seed))
+    coloured, plain = change.image_and_plain(image)
+    np.testing.assert_array_equal(coloured, expected[0])
+    np.testing.assert_array_equal(change.image(image), expected[0])
+    np.testing.assert_array_equal(change.map(labels, 255), expected[1])
+    uncoloured, _ = Augmentation(sizes[2:], scale, True, 0)(image, labels, np.random.default_rng(seed))
+    np.testing.assert_array_equal(plain, uncoloured)
+    # Nothing of the image is labelled ignore here: what is, was padded.
+    np.testing.assert_array_equal(change.inside(), expected[1] != 255)
+    np.testing.assert_array_equal(change.map(labels + 1, 0) == 0, ~change.inside())

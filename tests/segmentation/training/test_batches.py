@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_network import IMAGES
+from tiny_network import IMAGES, HalfLabelled
 
 from tenth.segmentation.augment import Augmentation
 from tenth.segmentation.training.batches import Batches
@@ -47,3 +47,28 @@ def test_a_set_smaller_than_the_batch_fills_it_with_different_views(count):
     assert images.dtype == labels.dtype == np.uint8
     more = batches(count, 8).load(1).images
     assert len({view.tobytes() for view in [*images, *more]}) == 16
+
+
+def test_weights_move_with_the_labels_and_padding_weighs_nothing():
+    sources = [*IMAGES[:2], HalfLabelled(7)]
+    plain = Batches(sources, Augmentation((40, 30)), 6, 0).load(1)
+    batch = Batches(sources, Augmentation((40, 30)), 6, 0, weighted=True, plain=True).load(1)
+    np.testing.assert_array_equal(batch.images, plain.images)
+    np.testing.assert_array_equal(batch.labels, plain.labels)
+    assert batch.weights.dtype == np.uint8
+    assert batch.inside.dtype == bool
+    assert not batch.weights[~batch.inside].any()
+    assert (batch.labels[~batch.inside] == 255).all()
+    places = Batches(sources, Augmentation((40, 30)), 6, 0).indices(1)
+    for index, weights, inside in zip(places, batch.weights, batch.inside, strict=True):
+        assert set(np.unique(weights[inside])) <= ({128, 255} if index == 2 else {255})
+    assert 0.02 < (batch.weights == 128).mean() < 0.3
+
+
+def test_the_plain_image_differs_in_colour_alone():
+    batch = Batches(IMAGES, Augmentation((20, 24)), 8, 0, plain=True).load(0)
+    uncoloured = Batches(IMAGES, Augmentation((20, 24), colour=0), 8, 0, plain=True).load(0)
+    np.testing.assert_array_equal(uncoloured.images, uncoloured.plain)
+    np.testing.assert_array_equal(batch.plain, uncoloured.images)
+    assert not np.array_equal(batch.images, batch.plain)
+    np.testing.assert_array_equal(batch.labels, uncoloured.labels)

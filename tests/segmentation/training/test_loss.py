@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F  # noqa: N812
 
@@ -31,6 +31,7 @@ def test_resize_takes_the_middle():
     assert resize_labels(labels, 2, 8).tolist() == [[[0, 1, 2, 3, 4, 5, 6, 7]] * 2]
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(1, 40)] * 4))
 def test_resize_is_nearest_exact(sizes):
     height, width, new_height, new_width = sizes
@@ -77,3 +78,43 @@ def test_frequency_weights():
     weights = frequency_weights(np.array([75, 25, 0]))
     np.testing.assert_allclose(weights, [1 / np.log(1.77), 1 / np.log(1.27), 1 / np.log(1.02)], rtol=1e-6)
     assert weights.dtype == np.float32
+
+
+@pytest.mark.parametrize("class_weights", [None, torch.tensor([1.0, 5.0, 0.5])])
+def test_weighted_mean_is_the_formula(class_weights):
+    labels, values = labels_with_ignore(2, 5, 7), logits(2, 3, 5, 7)
+    weights = torch.randint(0, 256, (2, 5, 7), generator=torch.Generator().manual_seed(3)).to(torch.uint8)
+    total = count = 0.0
+    for n, y, x in np.ndindex(2, 5, 7):
+        label = int(labels[n, y, x])
+        if label == 255:
+            continue
+        weight = int(weights[n, y, x]) / 255 * (1 if class_weights is None else float(class_weights[label]))
+        scores = values[n, :, y, x].double().numpy()
+        total += weight * (np.log(np.exp(scores).sum()) - scores[label])
+        count += weight
+    got = cross_entropy(values, labels, class_weights, weights)
+    np.testing.assert_allclose(got, total / count, rtol=1e-5)
+
+
+@pytest.mark.parametrize("class_weights", [None, torch.tensor([1.0, 5.0, 0.5])])
+def test_all_weights_equal_is_unweighted_and_all_zero_is_zero(class_weights):
+    labels, values = labels_with_ignore(2, 8, 12), logits(2, 3, 4, 3).requires_grad_()
+    outputs = [ScaledLogits(1.0, values)]
+    for weight in (255, 51):
+        weights = torch.full((2, 8, 12), weight, dtype=torch.uint8)
+        got = segmentation_loss(outputs, labels, class_weights, weights)
+        torch.testing.assert_close(got, segmentation_loss(outputs, labels, class_weights))
+    nothing = segmentation_loss(outputs, labels, class_weights, torch.zeros(2, 8, 12, dtype=torch.uint8))
+    nothing.backward()
+    assert nothing == 0
+    assert values.grad is not None
+    assert not values.grad.any()
+
+
+def test_weights_are_resized_like_the_labels():
+    labels, values = labels_with_ignore(2, 8, 12), logits(2, 3, 2, 3)
+    weights = torch.arange(192).reshape(2, 8, 12).to(torch.uint8)
+    got = segmentation_loss([ScaledLogits(0.5, values)], labels, None, weights)
+    expected = 0.5 * cross_entropy(values, labels[:, 2::4, 2::4], None, weights[:, 2::4, 2::4])
+    torch.testing.assert_close(got, expected)

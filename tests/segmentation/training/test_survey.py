@@ -19,6 +19,14 @@ class Fixed:
         return self.image, self.labels
 
 
+@dataclass
+class Weighed(Fixed):
+    weights: np.ndarray | None = None
+
+    def load_weights(self):
+        return self.weights
+
+
 def image(height=4, width=6, **labels):
     return Fixed(np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.uint8))
 
@@ -67,3 +75,37 @@ def test_refuses_what_cannot_be_trained_on():
         survey([Fixed(image().image, np.zeros((4, 5), np.uint8))], 3, 1, SILENT)
     with pytest.raises(DataError, match="uint8 RGB"):
         survey([Fixed(np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8))], 3, 1, SILENT)
+
+
+def weighed(*, height=4, width=6, dtype=np.float32, value=1.0):
+    base = image(4, 6)
+    return Weighed(base.image, base.labels, weights=np.full((height, width), value, dtype))
+
+
+def test_weights_are_noticed_digested_and_keep_pixels_out_of_the_count():
+    plain = survey([image()], 3, 1, SILENT)
+    ones = survey([weighed()], 3, 1, SILENT)
+    assert (plain.weighted, ones.weighted) == (False, True)
+    assert len({plain.digest, ones.digest, survey([weighed(value=0.5)], 3, 1, SILENT).digest}) == 3
+    some = weighed()
+    some.weights[0, :5] = 0
+    found = survey([some, image()], 3, 1, SILENT)
+    assert found.weighted
+    assert found.pixels.tolist() == [19 + 24, 0, 0]
+    with pytest.raises(DataError, match="None of the 1 images"):
+        survey([weighed(value=0.0)], 3, 1, SILENT)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (weighed(height=5), r"train/a is \(4, 6\) pixels, but its weights are \(5, 6\) float32"),
+        (weighed(dtype=np.float64), "its weights are .* float64"),
+        (weighed(value=1.5), "train/a has 24 weights like 1.5"),
+        (weighed(value=-0.1), "train/a has 24 weights like -0.1"),
+        (weighed(value=np.nan), "train/a has 24 weights like nan"),
+    ],
+)
+def test_refuses_bad_weights(bad, message):
+    with pytest.raises(DataError, match=message):
+        survey([image(), bad], 3, 1, SILENT)

@@ -26,6 +26,15 @@ from tenth.segmentation.training import TrainingOptions
         ("checkpoint_every", 0),
         ("workers", -1),
         ("patience", 3),
+        ("consistency", -1.0),
+        ("consistency", float("nan")),
+        ("ema", 1.0),
+        ("ema", -0.1),
+        ("mix", "cutmix"),
+        ("mix", "classmix"),
+        ("ramp", 1.5),
+        ("class_trust", (0.5, 1.5)),
+        ("class_trust", (0.5, float("nan"))),
     ],
 )
 def test_refuses_by_name_and_value(name, value):
@@ -37,6 +46,8 @@ def test_refuses_by_name_and_value(name, value):
 
 def test_identity_survives_json_and_knows_what_matters():
     options = TrainingOptions(10, crop=(3, 4))
+    semi = TrainingOptions(10, consistency=1.0, mix="classmix", class_trust=(0.5, 1.0))
+    assert json.loads(json.dumps(semi.identity())) == semi.identity()
     assert json.loads(json.dumps(options.identity())) == options.identity()
     assert TrainingOptions(10, crop=(3, 4), workers=3, checkpoint_every=7).identity() == options.identity()
     assert TrainingOptions(10, crop=(3, 4), seed=1).identity() != options.identity()

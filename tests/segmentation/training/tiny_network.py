@@ -59,3 +59,18 @@ class ColourImage:
 
 
 IMAGES = [ColourImage(seed) for seed in range(5)]
+
+
+@dataclass(frozen=True)
+class HalfLabelled(ColourImage):
+    """Every other column is not labelled, and the labels of the upper half count half."""
+
+    def load(self):
+        image, labels = super().load()
+        labels[:, ::2] = 255
+        return image, labels
+
+    def load_weights(self):
+        weights = np.ones((self.height, self.width), np.float32)
+        weights[: self.height // 2] = 0.5
+        return weights
