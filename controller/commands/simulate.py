@@ -66,6 +66,14 @@ def parse_size(_context: click.Context, _parameter: click.Parameter, value: str 
 @click.option("--initial-steps", default=600, show_default=True, help="Training steps of the initial model.")
 @click.option("--round-steps", default=300, show_default=True, help="Training steps of each round.")
 @click.option("--batch-size", default=8, show_default=True, help="Images in a step.")
+@click.option(
+    "--labels",
+    type=click.Choice(["own", "thesis", "answers", "ours"]),
+    default="own",
+    show_default=True,
+    help="What is learned from: the strategy's own recipe; 'thesis': the model's labels wherever nobody was "
+    "asked; 'answers': the answers alone; 'ours': the answers, faded out where the model doubts them.",
+)
 @click.option("--propagate", is_flag=True, help="Spread answers through the CRF, where the strategy has one.")
 @click.option(
     "--without-bounds", is_flag=True, help="Leave out the trainings on the initial labels and on all labels."
@@ -85,7 +93,7 @@ def command(**options: Any) -> None:
     from dataclasses import replace
 
     from controller.simulation.compare import Comparison
-    from controller.simulation.recipes import recipe_of
+    from controller.simulation.recipes import RECIPES, recipe_of
     from controller.simulation.settings import Run, Simulation
 
     network_options: dict[str, Any] = {}
@@ -107,7 +115,10 @@ def command(**options: Any) -> None:
             seed,
             budget,
             "exact" if options["exact"] else "dominant",
-            replace(recipe_of(strategy), propagate=options["propagate"] and strategy.startswith("sp-crf")),
+            replace(
+                RECIPES.get(options["labels"]) or recipe_of(strategy),
+                propagate=options["propagate"] and strategy.startswith("sp-crf"),
+            ),
         )
         for seed in options["seeds"]
         for budget in options["budgets"]

@@ -90,24 +90,16 @@ class Bounds:
     initial : Figures
         Of the network trained on the initial set alone, for as many steps as the last round's model.
     full : Figures
-        Of the network trained as long on the true labels of all images: the better on val of `candidates`.
-    candidates : dict
-        Figures of each way to train on the full labels, by name.
-    seconds : dict
-        Training seconds by name.
+        Of the network trained as long on the true labels of all images. All recipes train alike where every
+        pixel has a true label.
+    initial_seconds, full_seconds : float
+        How long these trainings took.
     """
 
     initial: Figures
     full: Figures
-    candidates: dict[str, Figures]
-    seconds: dict[str, float]
-
-
-FULL_RECIPES: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "mean-teacher": {"consistency": 1.0, "mix": "classmix"},
-}
-"""Ways to train on full labels; void pixels are what a mean teacher can learn from there."""
+    initial_seconds: float
+    full_seconds: float
 
 
 @dataclass(frozen=True)
@@ -132,30 +124,20 @@ class Reference:
 
     def bounds(self) -> Bounds:
         """Return the figures of the least and the most."""
-        figures, seconds = {}, {}
-        sets = {"initial-labels": self.splits.initial, "full-labels": None}
-        for name, images in sets.items():
-            for recipe, changes in FULL_RECIPES.items() if images is None else (("plain", {}),):
-                key = f"{name} ({recipe})"
-                everything = sorted(
-                    [*self.splits.initial, *self.splits.pool], key=lambda picture: picture.key
-                )
-                figures[key], seconds[key] = self._bound(key, images or everything, changes)
-        candidates = {key: value for key, value in figures.items() if key.startswith("full")}
-        best = max(candidates, key=lambda key: candidates[key].val["miou"])
-        return Bounds(figures["initial-labels (plain)"], candidates[best], candidates, seconds)
+        everything = sorted([*self.splits.initial, *self.splits.pool], key=lambda picture: picture.key)
+        initial, seconds = self._bound("initial-labels", self.splits.initial)
+        full, full_seconds = self._bound("full-labels", everything)
+        return Bounds(initial, full, seconds, full_seconds)
 
-    def _bound(
-        self, key: str, images: Sequence[LabelledPicture], changes: dict[str, Any]
-    ) -> tuple[Figures, float]:
+    def _bound(self, key: str, images: Sequence[LabelledPicture]) -> tuple[Figures, float]:
         simulation = self.simulation
-        name = f"{key.replace(' ', '-')}-{digest(simulation.identity(of='bound'), self.seed, changes)}"
+        name = f"{key}-{digest(simulation.identity(of='bound'), self.seed)}"
         path = self.folder / f"{name}.json"
         if path.exists():
             known = json.loads(path.read_text(encoding="utf-8"))
             return Figures(**known["figures"]), known["seconds"]
         network = network_of(simulation, len(self.classes), self.seed, pretrained=True)
-        options = training_options(simulation, simulation.all_steps, self.seed, **changes)
+        options = training_options(simulation, simulation.all_steps, self.seed)
         seconds = self._learn(network, images, options, name, key)
         figures = measure(network, self.classes, self.splits.val, self.splits.test, simulation.device)
         write_json(path, {"figures": asdict(figures), "seconds": seconds})

@@ -42,6 +42,8 @@ class Comparison:
         Train on the initial labels alone and on all labels too, as what the curves lie between.
     progress : Progress, optional
         Where bars are shown.
+    work : Path, optional
+        Another folder to go on from; comparisons may share it.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Comparison:
     resume: bool = False
     bounds: bool = True
     progress: Progress = SILENT
+    work: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     details: list[dict[str, Any]] = field(default_factory=list)
 
@@ -65,6 +68,7 @@ class Comparison:
         if self.resume and self.out.exists():
             self.rows = _read(self.out)
             self.details = _read(self.details_file)
+        self.folder = self.work or self.out.with_name(f"{self.out.stem}.work")
         self.dataset = FolderDataset(self.simulation.dataset)
         self.cache = SuperpixelCache(Division(size=self.simulation.region_size))
         self._pictures: dict[str, list[LabelledPicture]] = {}
@@ -73,11 +77,6 @@ class Comparison:
     def details_file(self) -> Path:
         """Where class-wise figures go."""
         return self.out.with_name(f"{self.out.stem}_details.json")
-
-    @property
-    def work(self) -> Path:
-        """Where weights and answers are kept."""
-        return self.out.with_name(f"{self.out.stem}.work")
 
     @property
     def classes(self) -> ClassSet:
@@ -93,21 +92,22 @@ class Comparison:
         initial, pool = split_initial(self._pictures["train"], self.simulation.initial, seed)
         return Splits(initial, pool, self._pictures["val"], self._pictures["test"])
 
+    def reference(self, seed: int) -> Reference:
+        """Return the models of a seed that all strategies share."""
+        folder = self.folder / "reference"
+        return Reference(self.simulation, self.splits(seed), self.classes, seed, folder, self.progress)
+
     def perform(self, runs: Sequence[Run]) -> list[dict[str, Any]]:
         """Do all runs and return all rows; rows are written after every round."""
         for run in runs:
             splits = self.splits(run.seed)
-            reference = Reference(
-                self.simulation, splits, self.classes, run.seed, self.work / "reference", self.progress
-            )
-            bounds = reference.bounds() if self.bounds else None
-            if bounds is not None:
-                self._add_bounds(run, bounds)
+            reference = self.reference(run.seed)
+            bounds = self.add_bounds(run.seed) if self.bounds else None
             self._perform(run, splits, reference, bounds)
         return self.rows
 
     def _perform(self, run: Run, splits: Splits, reference: Reference, bounds: Bounds | None) -> None:
-        folder = self.work / f"{run.strategy}-{digest(self.simulation.identity(), asdict(run))}"
+        folder = self.folder / f"{run.strategy}-{digest(self.simulation.identity(), asdict(run))}"
         curve = Curve(
             self.simulation,
             run,
@@ -142,21 +142,17 @@ class Comparison:
             }
             self._add(run, figures, bounds, spent, extra)
 
-    def _add_bounds(self, run: Run, bounds: Bounds) -> None:
-        for name, figures in (("initial-labels", bounds.initial), ("full-labels", bounds.full)):
-            spent = {
-                "round": 0,
-                "pixel_share": 0.0 if name == "initial-labels" else 1.0,
-                "keys": 0,
-                "wrong_share": None,
-                "seconds": sum(value for key, value in bounds.seconds.items() if key.startswith(name)),
-            }
-            extra = {
-                "candidates": {key: each.test["miou"] for key, each in bounds.candidates.items()}
-                if name == "full-labels"
-                else {},
-            }
-            self._add(Run(name, run.seed, 1.0, "exact"), figures, bounds, spent, extra)
+    def add_bounds(self, seed: int) -> Bounds:
+        """Train what the curves of a seed lie between, add the two rows, and return the figures."""
+        bounds = self.reference(seed).bounds()
+        ends = (
+            ("initial-labels", bounds.initial, 0.0, bounds.initial_seconds),
+            ("full-labels", bounds.full, 1.0, bounds.full_seconds),
+        )
+        for name, figures, share, seconds in ends:
+            spent = {"round": 0, "pixel_share": share, "keys": 0, "wrong_share": None, "seconds": seconds}
+            self._add(Run(name, seed, 1.0, "exact"), figures, bounds, spent, {})
+        return bounds
 
     def _add(
         self,
