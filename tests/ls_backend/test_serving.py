@@ -10,9 +10,11 @@ import pytest
 from backend_world import World, add_version
 
 from ls_backend.crf_process import CrfProcess
+from ls_backend.runtimes import loader_of
 from ls_backend.serving import ModelCache
 from tenth.errors import DataError
 from tenth.segmentation.crf import CRFOptions, dense_crf
+from tenth.segmentation.superpixel_crf import superpixel_crf
 from tenth.workspace.models import LoadedModel, ModelStore
 
 
@@ -37,7 +39,7 @@ def store(world: World) -> CountingStore:
 
 
 def test_a_version_is_read_once_and_the_last_two_stay(store: CountingStore, world: World):
-    cache = ModelCache(store)
+    cache = ModelCache(store, loader_of(world.workspace))
     third = add_version(world.workspace, 2)
     first, second = world.first, world.second
     for version in (first, second, first, third, first, second):
@@ -47,7 +49,7 @@ def test_a_version_is_read_once_and_the_last_two_stay(store: CountingStore, worl
 
 
 def test_threads_that_ask_together_share_one_reading(store: CountingStore, world: World):
-    cache = ModelCache(store)
+    cache = ModelCache(store, loader_of(world.workspace))
     store.go_on.clear()
     found: list[object] = []
     threads = [threading.Thread(target=lambda: found.append(cache.get(world.first))) for _ in range(4)]
@@ -63,14 +65,14 @@ def test_threads_that_ask_together_share_one_reading(store: CountingStore, world
 
 
 def test_the_pointer_is_read_at_each_request(store: CountingStore, world: World):
-    cache = ModelCache(store)
+    cache = ModelCache(store, loader_of(world.workspace))
     assert cache.current() == world.first
     world.workspace.models.use(world.second)
     assert cache.current() == world.second
 
 
 def test_a_failed_reading_is_tried_again(store: CountingStore, world: World):
-    cache = ModelCache(store)
+    cache = ModelCache(store, loader_of(world.workspace))
     weights = store.folder / world.first / "weights.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[:-1])
@@ -81,6 +83,24 @@ def test_a_failed_reading_is_tried_again(store: CountingStore, world: World):
     assert cache.get(world.first).version == world.first
 
 
+def no_regions():
+    raise AssertionError("the pixel CRF needs no superpixels")
+
+
+def test_the_crf_process_takes_superpixels_where_the_mode_says_so():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(3), (8, 9)).transpose(2, 0, 1).astype(np.float32)
+    image = rng.integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    regions = np.arange(72).reshape(8, 9) // 6
+    options = CRFOptions(mode="superpixel")
+    crf = CrfProcess(options)
+    try:
+        refined = crf.refine(probabilities, image, lambda: regions)
+    finally:
+        crf.close()
+    np.testing.assert_allclose(refined, superpixel_crf(probabilities, image, regions, options), atol=1e-6)
+
+
 def test_the_crf_process_refuses_refines_dies_and_comes_back():
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(3), (8, 9)).transpose(2, 0, 1).astype(np.float32)
@@ -89,13 +109,13 @@ def test_the_crf_process_refuses_refines_dies_and_comes_back():
     crf = CrfProcess(options)
     try:
         expected = dense_crf(probabilities, image, options)
-        np.testing.assert_allclose(crf.refine(probabilities, image), expected, atol=1e-6)
+        np.testing.assert_allclose(crf.refine(probabilities, image, no_regions), expected, atol=1e-6)
         with pytest.raises(DataError, match="sum"):
-            crf.refine(probabilities * 2, image)
+            crf.refine(probabilities * 2, image, no_regions)
         assert crf._child is not None
         os.kill(crf._child[0].pid or 0, signal.SIGKILL)
         with pytest.raises(DataError, match="9 × 8 pixels"):
-            crf.refine(probabilities, image)
-        np.testing.assert_allclose(crf.refine(probabilities, image), expected, atol=1e-6)
+            crf.refine(probabilities, image, no_regions)
+        np.testing.assert_allclose(crf.refine(probabilities, image, no_regions), expected, atol=1e-6)
     finally:
         crf.close()
