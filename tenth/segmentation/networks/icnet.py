@@ -1,6 +1,6 @@
 """ICNet: three resolutions of one image, the deep network on the smallest (arXiv 1704.08545).
 
-Layers and channels follow the authors' release (github.com/hszhao/ICNet, ``icnet_cityscapes.prototxt``), which
+Layers and channels follow the authors' release (github.com/hszhao/ICNet, ``icnet_cityscapes.prototxt``); it
 has no training code. The weights of the three losses, 1, 0.4 and 0.16, are those of two public reproductions
 (``LAMBDA3``, ``LAMBDA2``, ``LAMBDA1`` in github.com/hellochick/ICNet-tensorflow and in PaddleCV/icnet of
 github.com/PaddlePaddle/models); a third, github.com/open-mmlab/mmsegmentation, takes 1, 0.4 and 0.4.
