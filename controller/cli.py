@@ -16,6 +16,7 @@ from tenth.errors import TenthError
 COMMANDS = {
     "init": "Make a workspace, its Label Studio project and the link to the backend.",
     "train": "Train the initial model, or train the current one further.",
+    "fit-crf": "Find the weights of the CRF that fit the data.",
     "next-round": "Close the open group and push the next one.",
     "status": "Show the rounds, and who answered how much of the open group.",
     "watch": "Run rounds by themselves, as soon as a group is answered.",

@@ -1,4 +1,4 @@
-"""The dense CRF in a process of its own.
+"""The CRF in a process of its own.
 
 Its C++ code keeps Python's interpreter lock for seconds. In the worker's process that would silence
 `/health`, for which Label Studio waits one second before it counts the backend as dead.
@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import signal
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
@@ -17,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenth.errors import DataError
-from tenth.segmentation.crf import CRFOptions, dense_crf
+from tenth.segmentation.crf import CRFOptions
+from tenth.segmentation.refine import Regions, refine
 
 
 class CrfProcess:
@@ -29,7 +31,7 @@ class CrfProcess:
     Parameters
     ----------
     options : CRFOptions
-        Weights, widths, iterations.
+        Mode, weights, widths, iterations.
     """
 
     def __init__(self, options: CRFOptions) -> None:
@@ -37,23 +39,31 @@ class CrfProcess:
         self._turn = threading.Lock()
         self._child: tuple[BaseProcess, Connection] | None = None
 
-    def refine(self, probabilities: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return `tenth.segmentation.crf.dense_crf` of (C, H, W) probabilities and an (H, W, 3) uint8 image.
+    def refine(
+        self,
+        probabilities: NDArray[np.float32],
+        image: NDArray[np.uint8],
+        superpixels: Callable[[], Regions],
+    ) -> NDArray[np.float32]:
+        """Return `tenth.segmentation.refine.refine` of probabilities (C, H, W) and image (H, W, 3) uint8.
+
+        `superpixels` is called only where the CRF works on them.
 
         Raises
         ------
         DataError
             When the CRF refuses them, or its process died (of memory, mostly); the next call starts another.
         """
+        regions = None if self._options.mode == "pixel" else superpixels()
         with self._turn:
             connection = self._connection()
             try:
-                connection.send((probabilities, image, self._options))
+                connection.send((probabilities, image, regions, self._options))
                 answer: NDArray[np.float32] | DataError = connection.recv()
             except (EOFError, OSError) as error:
                 self._end()
                 raise DataError(
-                    f"The dense CRF's process died at an image of {image.shape[1]} × {image.shape[0]} pixels "
+                    f"The CRF's process died at an image of {image.shape[1]} × {image.shape[0]} pixels "
                     f"and {len(probabilities)} classes; most likely memory ran out. Give the machine more, "
                     "or the task a smaller image."
                 ) from error
@@ -90,8 +100,8 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, and its end of the pipe ends us
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            probabilities, image, options = connection.recv()
+            arguments = connection.recv()
             try:
-                connection.send(dense_crf(probabilities, image, options))
+                connection.send(refine(*arguments))
             except DataError as error:
                 connection.send(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ from tenth.label_studio.regions import region_prediction
 from tenth.label_studio.results import image_predictions
 from tenth.segmentation.guess import RegionGuess, region_guess
 from tenth.segmentation.images import read_image
+from tenth.segmentation.refine import Regions
+from tenth.segmentation.superpixels import slic
 from tenth.workspace.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -167,7 +169,7 @@ class Predictions:
 
     def _maps(self, region: AskedRegion, model: ServedModel) -> _Maps:
         superpixels = self._workspace.arrays.load(region.superpixels)["superpixels"]
-        return _Maps(self._refined(read_image(region.source), model), superpixels)
+        return _Maps(self._refined(read_image(region.source), model, lambda: superpixels), superpixels)
 
     def _whole_image(self, task: Task, model: ServedModel, label_config: str) -> Prediction:
         control = brush_control(label_config)
@@ -175,15 +177,23 @@ class Predictions:
         source = data.get(control.key) if isinstance(data, dict) else None
         if not isinstance(source, str) or not source:
             raise DataError(f"The task's data have no address of a picture under {control.key!r}.")
-        probabilities = self._refined(self._images.load(source), model)
+        image = self._images.load(source)
+        probabilities = self._refined(image, model, lambda: self._divide(image))
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         score = float(probabilities.max(axis=0).mean(dtype=np.float64))
         return control.fit(image_predictions(labels, model.classes, model.version, min(1.0, score)))
 
-    def _refined(self, image: NDArray[np.uint8], model: ServedModel) -> NDArray[np.float32]:
+    def _refined(
+        self, image: NDArray[np.uint8], model: ServedModel, superpixels: Callable[[], Regions]
+    ) -> NDArray[np.float32]:
         with self._turn:
             probabilities = model.predictor.probabilities(image)
-        return self._crf.refine(probabilities, image)
+        return self._crf.refine(probabilities, image, superpixels)
+
+    def _divide(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
+        settings = self._workspace.config.superpixels
+        count, size = settings.count or None, settings.size or None
+        return slic(image, count=count, size=size, compactness=settings.compactness)
 
 
 def _region_prediction(region: AskedRegion, model: ServedModel, guess: RegionGuess) -> Prediction:

@@ -19,9 +19,9 @@ from controller.report.facts import Facts, css_color
 from controller.report.words import percent
 from controller.score import read_scores, scores_file
 from tenth.segmentation.classes import IGNORE
-from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.images import read_labels
 from tenth.segmentation.inference import Predictor
+from tenth.segmentation.refine import refine
 from tenth.segmentation.uncertainty import pixel_entropy
 from tenth.workspace.database import Image, Region, Round
 from tenth.workspace.names import superpixels_name
@@ -96,7 +96,7 @@ def show(loop: Loop, image: Image, models: Models) -> Picture:
     truth = None if sample.labels is None else read_labels(sample.labels, len(loop.classes))
     outlines = [outline(loop, superpixels, region, answers.get(region.superpixel)) for region in asked]
     plain = [f'<path class="asked" d="{contour(superpixels == region.superpixel)}"/>' for region in asked]
-    entropy = asking_entropy(loop, models.asking, picture)
+    entropy = asking_entropy(loop, models.asking, picture, superpixels)
     highest = max(float(np.percentile(entropy, 99.5)), 0.1)
     share = sum(region.area for region in asked) / superpixels.size
     panels = [
@@ -121,11 +121,13 @@ def show(loop: Loop, image: Image, models: Models) -> Picture:
     return Picture(image.key, len(asked), panels)
 
 
-def asking_entropy(loop: Loop, predictor: Predictor, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+def asking_entropy(
+    loop: Loop, predictor: Predictor, picture: NDArray[np.uint8], superpixels: NDArray[np.int32]
+) -> NDArray[np.float32]:
     """Return the (H, W) entropy in nats, after the CRF where the strategy ranks regions after it."""
     probabilities = predictor.probabilities(picture)
     if "crf" in loop.strategy.needs:
-        probabilities = dense_crf(probabilities, picture, loop.crf_options)
+        probabilities = refine(probabilities, picture, superpixels, loop.crf_options)
     return pixel_entropy(probabilities)
 
 

@@ -134,7 +134,7 @@ def _normalised_kernel(features: Matrix, areas: Matrix) -> Matrix:
 
 
 def _softmax(energies: Matrix) -> Matrix:
-    values = np.exp(energies - energies.max(axis=1, keepdims=True))
+    values: Matrix = np.exp(energies - energies.max(axis=1, keepdims=True))
     values /= values.sum(axis=1, keepdims=True)
     return values
 

@@ -198,5 +198,5 @@ def test_refine_takes_the_crf_that_the_options_name():
         refine(probabilities, image, never, CRFOptions(), fixed),
         dense_crf(probabilities, image, CRFOptions(), fixed),
     )
-    with pytest.raises(ConfigurationError, match="crf.mode"):
+    with pytest.raises(ConfigurationError, match=r"crf\.mode"):
         CRFOptions(mode="voxel")
