@@ -1,0 +1,200 @@
+"""What a student learns from soft labels: KL divergence, either way round.
+
+The thesis's loss is ``L = L_ce + λ L_kl`` with λ = 100. That λ belongs to the mean of ``p ln(p / q)`` over
+pixels *and* classes (``kl_div(reduction="mean")`` of PyTorch 1 and 2); by the usual mean over pixels it is
+100 / C. Both are offered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from tenth.errors import ConfigurationError
+from tenth.segmentation.distillation.ensemble import check_temperature
+from tenth.segmentation.distillation.relations import channel_wise, relational
+from tenth.segmentation.networks import ScaledLogits
+from tenth.segmentation.training.loss import segmentation_loss
+
+Direction = Literal["teacher-student", "student-teacher"]
+Reduction = Literal["pixels-classes", "pixels"]
+Form = Literal["kl", "cwd", "dist"]
+
+LEAST_PROBABILITY = 1e-8
+"""The teacher's probabilities are raised to it before their logarithm is taken."""
+
+
+def log_probabilities(logits: Tensor, temperature: float) -> Tensor:
+    """Return ``log_softmax(logits / temperature)`` over the classes of (N, C, h, w), at least float32."""
+    return (logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature).log_softmax(1)
+
+
+def pixel_kl(log_student: Tensor, teacher: Tensor, direction: Direction) -> Tensor:
+    """Return each pixel's divergence in nats.
+
+    Parameters
+    ----------
+    log_student : Tensor
+        (N, C, h, w) logarithms of the student's softened probabilities.
+    teacher : Tensor
+        (N, C, h, w) probabilities, softened already.
+    direction : str
+        ``"teacher-student"``: KL(teacher ‖ student), Hinton et al., arXiv 1503.02531; the student has to
+        cover all that the teacher holds possible. ``"student-teacher"``: KL(student ‖ teacher), the thesis's
+        eq. 4.4.
+
+    Returns
+    -------
+    Tensor
+        (N, h, w), not negative but for rounding.
+    """
+    if direction == "teacher-student":
+        return (torch.xlogy(teacher, teacher) - teacher * log_student).sum(1)
+    return (log_student.exp() * (log_student - teacher.clamp_min(LEAST_PROBABILITY).log())).sum(1)
+
+
+def resize_soft(soft: Tensor, inside: Tensor | None, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Bring soft labels to an output's resolution: the mean of the pixels that a position covers.
+
+    Parameters
+    ----------
+    soft : Tensor
+        (N, C, H, W) probabilities.
+    inside : Tensor or None
+        (N, H, W) bool, false in the padding, whatever `soft` holds there; ``None``: no padding.
+    height, width : int
+        Not larger than H and W.
+
+    Returns
+    -------
+    tuple of Tensor
+        (N, C, height, width) probabilities, 0 where there is only padding, and (N, height, width) bool,
+        whether there is more.
+    """
+    whole = soft.new_ones(soft.shape[0], *soft.shape[2:]) if inside is None else inside.to(soft.dtype)
+    if tuple(soft.shape[2:]) == (height, width):
+        return soft * whole[:, None], whole > 0
+    share = F.adaptive_avg_pool2d(whole[:, None], (height, width))
+    mean = F.adaptive_avg_pool2d(soft * whole[:, None], (height, width))
+    return mean / torch.where(share > 0, share, torch.ones_like(share)), share[:, 0] > 0
+
+
+@dataclass(frozen=True)
+class DistillationLoss:
+    """Cross-entropy with the labels plus a multiple of the divergence from the soft labels.
+
+    Parameters
+    ----------
+    temperature : float
+        The student's (the thesis: ENet 5, ICNet 4, ERFNet 3); the soft labels bring their own.
+    weight : float, optional
+        λ, 0 or more.
+    form : str, optional
+        ``"kl"``; ``"cwd"``: `channel_wise` on logarithms of probabilities; ``"dist"``: `relational`. λ = 100
+        suits ``"kl"`` by pixels and classes; the papers of the others use 1 to 3.
+    direction : str, optional
+        Of ``"kl"``: see `pixel_kl`.
+    reduction : str, optional
+        Of ``"kl"``: ``"pixels-classes"``: the sum over pixels and classes is divided by both counts, as the
+        thesis's λ = 100 wants; ``"pixels"``: by the pixels alone.
+    temperature_squared : bool, optional
+        Multiply the soft part by ``temperature ** 2`` (Hinton), which keeps its gradients of one size when
+        the temperature is changed.
+    hard_weight : float, optional
+        Of the cross-entropy, 0 or more; 0 learns from the soft labels alone.
+
+    Raises
+    ------
+    ConfigurationError
+        When a value cannot be used.
+    """
+
+    temperature: float
+    weight: float = 100.0
+    form: Form = "kl"
+    direction: Direction = "teacher-student"
+    reduction: Reduction = "pixels-classes"
+    temperature_squared: bool = False
+    hard_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check_temperature(self.temperature)
+        for name in ("weight", "hard_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigurationError(f"{name} = {getattr(self, name)} is no weight; give 0 or more.")
+        for name, known in (
+            ("form", Form.__args__),  # type: ignore[attr-defined]
+            ("direction", Direction.__args__),  # type: ignore[attr-defined]
+            ("reduction", Reduction.__args__),  # type: ignore[attr-defined]
+        ):
+            if getattr(self, name) not in known:
+                raise ConfigurationError(
+                    f"There is no {name} '{getattr(self, name)}'; choose {' or '.join(known)}."
+                )
+
+    def __call__(
+        self,
+        outputs: Sequence[ScaledLogits],
+        labels: Tensor,
+        soft: Tensor,
+        inside: Tensor | None = None,
+        class_weights: Tensor | None = None,
+    ) -> Tensor:
+        """Return Σ w (hard_weight · CE + λ · soft part) over the outputs, each at its own resolution.
+
+        Parameters
+        ----------
+        outputs : sequence of ScaledLogits
+            What ``training_outputs`` returned.
+        labels : Tensor
+            (N, H, W) integers, 255 = ignore: left out of the cross-entropy, but not of the soft part, which
+            needs no annotator.
+        soft : Tensor
+            (N, C, H, W) float32, the teachers' probabilities.
+        inside : Tensor, optional
+            (N, H, W) bool, false in the padding, which counts in neither part.
+        class_weights : Tensor, optional
+            (C,) float32, of the cross-entropy.
+        """
+        loss = torch.zeros((), device=soft.device)
+        if self.hard_weight:
+            loss = loss + self.hard_weight * segmentation_loss(outputs, labels, class_weights)
+        return loss + self.soft(outputs, soft, inside)
+
+    def soft(self, outputs: Sequence[ScaledLogits], soft: Tensor, inside: Tensor | None = None) -> Tensor:
+        """Return the part that the soft labels make up, λ included: what to add to any loss of the labels.
+
+        Parameters
+        ----------
+        outputs, soft, inside
+            As in a call.
+        """
+        loss = torch.zeros((), device=soft.device)
+        if self.weight:
+            for output in outputs:
+                teacher, counted = resize_soft(soft, inside, *output.logits.shape[-2:])
+                part = self._of_one(output.logits, teacher, counted)
+                loss = loss + self.weight * output.weight * part
+        return loss
+
+    def _of_one(self, logits: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
+        """Return the soft part of one output, without λ; 0 with no pixel to count."""
+        log_student = log_probabilities(logits, self.temperature)
+        if self.form == "cwd":
+            log_teacher = teacher.clamp_min(LEAST_PROBABILITY).log()
+            value = channel_wise(log_student, log_teacher, counted)
+        elif self.form == "dist":
+            value = relational(log_student.exp(), teacher, counted)
+        else:
+            kl = pixel_kl(log_student, teacher, self.direction)
+            # Where nothing counts the teacher is 0 everywhere, and the divergence finite: 0 times it is 0.
+            value = (kl * counted).sum() / counted.sum().clamp_min(1)
+            if self.reduction == "pixels-classes":
+                value = value / logits.shape[1]
+        return value * self.temperature**2 if self.temperature_squared else value
