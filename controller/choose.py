@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from controller.context import class_features, class_shares
+from controller.costs import learn_costs
 from controller.loop import Loop
 from controller.maps import View
 from controller.pool import as_sample, images_with_role
@@ -22,7 +23,7 @@ from controller.train import training_images
 from tenth.errors import ConfigurationError
 from tenth.label_studio.regions import crop_for
 from tenth.segmentation.guess import RegionGuess, region_guess
-from tenth.workspace.database import Image, Region, Round
+from tenth.workspace.database import Answer, Image, Region, Round
 from tenth.workspace.names import superpixels_name
 
 COMMITTEE = 4
@@ -120,8 +121,15 @@ def round_view(loop: Loop, number: int, version: str | None, scored: Mapping[str
                 {key: row.descriptor for key, row in scored.items() if row.descriptor.size}, classes
             ),
             class_features=features,
+            costs=learn_costs(given_answers(loop)),
         ),
     )
+
+
+def given_answers(loop: Loop) -> list[tuple[float | None, int]]:
+    """Return lead time and keys of all answers so far."""
+    with loop.workspace.database.reading() as session:
+        return [(row.lead_time, row.keys) for row in session.execute(select(Answer.lead_time, Answer.keys))]
 
 
 def earlier_versions(loop: Loop, version: str) -> list[str]:

@@ -95,7 +95,8 @@ class Loop:
     def strategy(self) -> Strategy:
         """How regions are ranked once there is a model."""
         selection = self.config.selection
-        return build_strategy(selection.strategy, selection.seed, edge_weight=selection.edge_weight)
+        options = selection.model_dump(exclude={"strategy", "seed"})
+        return build_strategy(selection.strategy, selection.seed, **options)
 
     @cached_property
     def cold_start(self) -> Strategy:

@@ -35,6 +35,10 @@ class Division:
             return np.arange(height * width, dtype=np.int32).reshape(height, width)
         if strategy.unit == "image":
             return np.zeros((height, width), np.int32)
+        return self.superpixels(picture)
+
+    def superpixels(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+        """Return the superpixels (H, W) of an image (H, W, 3) uint8."""
         return slic(picture, count=self.count, size=self.size, compactness=self.compactness)
 
 

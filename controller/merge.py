@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from controller.labels import LabelMap, RegionAnswer, Source, human_labels
 from controller.loop import Loop
-from controller.merging import MergeOptions, merge_answers
+from controller.merging import NO_PSEUDO_LABELS, MergeOptions, calibrate, merge_answers
 from controller.pool import as_sample
 from controller.votes import settle
 from tenth.segmentation.dataset import Sample
@@ -55,8 +55,9 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
     asked = asked_images(loop, number)
     left = [image for image in asked if not label_map_path(loop, number, image).exists()]
     predictor = None if version is None else loop.predictor(version)
+    options = merge_options(loop, predictor if left else None)
     for image in loop.progress.over(left, len(left), f"Round {number}: merging labels", "image"):
-        merged = merge_image(loop, image, predictor)
+        merged = merge_image(loop, image, predictor, options)
         path = label_map_path(loop, number, image)
         path.parent.mkdir(parents=True, exist_ok=True)
         merged.save(path)
@@ -70,7 +71,7 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
     }
 
 
-def merge_image(loop: Loop, image: Image, predictor: Predictor | None) -> LabelMap:
+def merge_image(loop: Loop, image: Image, predictor: Predictor | None, options: MergeOptions) -> LabelMap:
     """Merge one image: answers over pseudo-labels, as ``[labels]`` says."""
     assert image.round is not None  # it was asked  # noqa: S101
     superpixels = loop.workspace.arrays.load(superpixels_name(image.round, image.id))["superpixels"]
@@ -80,15 +81,21 @@ def merge_image(loop: Loop, image: Image, predictor: Predictor | None) -> LabelM
         return human_labels(superpixels, answers)
     picture = as_sample(loop, image).load_image()
     probabilities = predictor.probabilities(picture)
-    return merge_answers(picture, superpixels, answers, probabilities, merge_options(loop), loop.crf_options)
+    return merge_answers(picture, superpixels, answers, probabilities, options, loop.crf_options)
 
 
-def merge_options(loop: Loop) -> MergeOptions:
-    """Return how the workspace merges; whose pseudo-labels are taken follows the strategy."""
-    settings = loop.config.labels
-    return MergeOptions(
-        loop.strategy.pseudo_labels, settings.propagate, settings.min_confidence, settings.sieve
-    )
+def merge_options(loop: Loop, predictor: Predictor | None) -> MergeOptions:
+    """Return how the workspace merges; whose pseudo-labels are taken follows the strategy.
+
+    Soft pseudo-labels are calibrated on the validation split, where there is one with labels.
+    """
+    settings, pseudo = loop.config.labels, loop.strategy.pseudo_labels
+    known = loop.labelled_split(loop.config.data.val_split) if settings.soft and predictor else []
+    calibration = None
+    if known and predictor is not None:
+        calibration = calibrate(known, predictor, pseudo, loop.crf_options, loop.division)
+    least = settings.min_confidence if settings.pseudo else NO_PSEUDO_LABELS
+    return MergeOptions(pseudo, settings.propagate, least, settings.sieve, calibration)
 
 
 def answers_of(loop: Loop, session: Session, image: Image) -> list[RegionAnswer]:

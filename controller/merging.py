@@ -5,18 +5,26 @@ Pure functions of arrays: the round's merge step and the simulator both call the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
+from controller.maps import Division
 from tenth.errors import ConfigurationError
+from tenth.segmentation.calibration import Calibration, Reliability
 from tenth.segmentation.crf import CRFOptions
+from tenth.segmentation.inference import Predictor
 from tenth.segmentation.refine import refine
+from tenth.segmentation.training import LabelledImage
 from tenth.segmentation.uncertainty import mean_by_region
+
+NO_PSEUDO_LABELS = 1.01
+"""A `min_confidence` that no probability reaches."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,10 @@ class MergeOptions:
     propagate : bool
         Spread the answers to their surroundings through the CRF; not with the network's own labels.
     min_confidence : float
-        Pseudo-labels less sure than this are ignored, 0 to 1; 0 keeps all of them, as in the thesis.
+        Pseudo-labels less sure than this are ignored; 0 keeps all of them, as in the thesis, and
+        `NO_PSEUDO_LABELS` none.
+    calibration : Calibration or None
+        From the confidence of the pseudo-labels to how often they are right; None believes them.
     sieve : bool
         Let a pixel of an answered region count the less, the less the network thinks that it belongs to the
         class that was named: see `sieve_weights`.
@@ -45,6 +56,7 @@ class MergeOptions:
     propagate: bool = False
     min_confidence: float = 0.0
     sieve: bool = False
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if self.propagate and self.pseudo_labels == "network":
@@ -52,6 +64,38 @@ class MergeOptions:
                 "labels.propagate spreads answers through the CRF, but this strategy takes the network's own "
                 "labels. Set propagate = false, or choose a strategy with the CRF, such as 'sp-crf'."
             )
+
+
+def calibrate(
+    images: Iterable[LabelledImage],
+    predictor: Predictor,
+    pseudo_labels: Literal["network", "crf"],
+    crf: CRFOptions,
+    division: Division,
+) -> Calibration:
+    """Return how often pseudo-labels are right, measured on labelled images that were not trained on.
+
+    Parameters
+    ----------
+    images : iterable of LabelledImage
+        Such as the validation split.
+    predictor : Predictor
+        The model whose pseudo-labels are meant.
+    pseudo_labels : {"network", "crf"}
+        Whether they are its own or refined by the CRF.
+    crf : CRFOptions
+        Of the CRF.
+    division : Division
+        How images are divided for the CRF over superpixels.
+    """
+    reliability = Reliability(predictor.network.classes)
+    for image in images:
+        picture, truth = image.load()
+        p = predictor.probabilities(picture)
+        if pseudo_labels == "crf":
+            p = refine(p, picture, partial(division.superpixels, picture), crf)
+        reliability.update(p, truth)
+    return reliability.calibration()
 
 
 def merge_answers(
@@ -91,6 +135,9 @@ def merge_answers(
         fixed = fixed_labels(superpixels, answers) if options.propagate else None
         refined = refine(probabilities, picture, superpixels, crf, fixed=fixed)
     merged = merge_labels(superpixels, answers, refined, options.min_confidence)
+    if options.calibration is not None:
+        trusted = options.calibration(refined)
+        merged.confidence[:] = np.where(merged.source == Source.PSEUDO, trusted, merged.confidence)
     if options.sieve:
         weights = sieve_weights(merged, superpixels, probabilities)
         merged.confidence[:] = np.where(merged.source == Source.HUMAN, weights, merged.confidence)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from controller.merging import NO_PSEUDO_LABELS
 from controller.simulation.settings import Recipe
 
 THESIS = Recipe()
 """The model's own labels for every pixel that nobody was asked about (thesis, algorithm 1)."""
 
-ANSWERS = Recipe(min_confidence=1.01)
+ANSWERS = Recipe(min_confidence=NO_PSEUDO_LABELS)
 """Nothing but the answers: a pixel that nobody was asked about has no label."""
 
-OURS = Recipe(min_confidence=1.01, sieve=True)
+OURS = Recipe(min_confidence=NO_PSEUDO_LABELS, sieve=True)
 """The answers, faded out where the network doubts them; pseudo-labels did not pay (docs/results.md)."""
 
 RECIPES = {"thesis": THESIS, "answers": ANSWERS, "ours": OURS}

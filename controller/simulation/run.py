@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from controller.context import class_features, class_shares
 from controller.maps import View, descriptor
-from controller.merging import MergeOptions, merge_answers
+from controller.merging import MergeOptions, calibrate, merge_answers
 from controller.selection import budget_images, budget_pixels
 from controller.simulation.annotator import Annotator, Answers
 from controller.simulation.bounds import Splits, learn, network_of, training_options
@@ -228,9 +228,12 @@ class Curve:
     def _learnable(self, predictor: Predictor) -> list[LabelledImage]:
         """Return what the network learns from: the initial set, all that was asked, maybe the rest too."""
         recipe = self.run.recipe
-        merging = MergeOptions(
-            self.strategy.pseudo_labels, recipe.propagate, recipe.min_confidence, recipe.sieve
-        )
+        pseudo = self.strategy.pseudo_labels
+        calibration = None
+        if recipe.soft:
+            crf, division = self.simulation.crf, self.cache.division
+            calibration = calibrate(self.splits.val, predictor, pseudo, crf, division)
+        merging = MergeOptions(pseudo, recipe.propagate, recipe.min_confidence, recipe.sieve, calibration)
         images: list[LabelledImage] = list(self.splits.initial)
         for asked in self.asked:
             merged = merge_answers(

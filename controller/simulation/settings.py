@@ -27,7 +27,7 @@ class Recipe:
     sieve : bool
         Weigh the pixels of an answered region by how likely they are of its class.
     soft : bool
-        Weigh each pseudo-label by its confidence.
+        Weigh each pseudo-label by its confidence, calibrated class by class on the validation split.
     consistency : float
         Weight of the mean teacher's loss on pixels without a label; 0 is none.
     mix : {"none", "classmix"}

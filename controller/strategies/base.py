@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from controller.costs import AnswerCosts
 from controller.selection import rank_images, select_pixels, select_regions
 from tenth.errors import ConfigurationError
 from tenth.segmentation.uncertainty import count_by_region, image_entropy
@@ -27,10 +28,13 @@ class RoundContext:
         Share of each class among the pixels of the pool, as the model predicts them; sums to 1.
     class_features : (C, D) float32 or None
         Mean feature vector of the labelled pixels of each class; NaN for a class without any.
+    costs : AnswerCosts
+        What it costs to accept the model's guess, and to give another answer.
     """
 
     class_shares: npt.NDArray[np.float64] | None = None
     class_features: npt.NDArray[np.float32] | None = None
+    costs: AnswerCosts = field(default_factory=AnswerCosts)
 
 
 @dataclass(frozen=True)

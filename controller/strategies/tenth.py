@@ -27,6 +27,8 @@ class Tenth(EntropyRanked):
                   RIPU does (arXiv 2111.12940), which pays where pixels are painted
     `balance`     (mean over the predicted class mixture of 1 / share of the class in the pool)
                   ** balance: rare classes first
+    `cost`        (expected cost of the answer) ** −cost: what the model guesses right takes one key, other
+                  answers more, by the times of earlier ones (`controller.costs`)
     `spread`      every region that is chosen takes 1 − exp(−d² / 2σ²) off the others, d being the
                   distance of the centres and σ `spread` times a region's width (arXiv 2507.17367)
     `duplicates`  images of the group by score times (1 − similarity to the nearest image already in
@@ -38,7 +40,7 @@ class Tenth(EntropyRanked):
     seed : int, optional
         Not used: nothing is drawn.
     flip : bool, optional
-    purity, balance, spread, duplicates : float, optional
+    purity, balance, cost, spread, duplicates : float, optional
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Tenth(EntropyRanked):
         flip: bool = True,
         purity: float = 1.0,
         balance: float = 0.25,
+        cost: float = 0.0,
         spread: float = 1.0,
         duplicates: float = 1.0,
     ) -> None:
@@ -65,7 +68,7 @@ class Tenth(EntropyRanked):
                     f"selection.{name} = {value}: it cannot be negative; 0 switches it off."
                 )
         self.flip, self.purity, self.balance = flip, purity, balance
-        self.spread, self.duplicates = spread, duplicates
+        self.cost, self.spread, self.duplicates = cost, spread, duplicates
         self.needs: frozenset[Need] = frozenset({"mirror"} if flip else ())
 
     def region_scores(self, maps: ImageMaps) -> npt.NDArray[np.float64]:
@@ -83,10 +86,12 @@ class Tenth(EntropyRanked):
         scores = mean_by_region(pixel_entropy(p), maps.superpixels)
         if self.purity:
             scores *= purity_of(p, maps.superpixels) ** self.purity
+        mixture = mean_probabilities(p, maps.superpixels)
         if self.balance and maps.context.class_shares is not None:
-            mixture = mean_probabilities(p, maps.superpixels)
             rarity = 1 / np.maximum(maps.context.class_shares, 1e-4)
             scores *= (mixture @ rarity) ** self.balance
+        if self.cost:
+            scores /= maps.context.costs.expected(mixture.max(axis=1)) ** self.cost
         return scores
 
     def select(self, maps: ImageMaps, budget_pixels: int) -> list[int]:

@@ -229,6 +229,34 @@ class SelectionSection(Section):
     passes: int = Field(
         default=20, ge=1, le=1000, description="Strategies 'mc-dropout…': passes with dropout per image."
     )
+    flip: bool = Field(
+        default=True, description="Strategy 'tenth': ask the network about the mirror image as well."
+    )
+    purity: float = Field(
+        default=1.0,
+        ge=-10,
+        le=10,
+        description="Strategy 'tenth': exponent of the share of a region that looks like one class; below 0 "
+        "prefers regions that straddle classes, which suits people who paint.",
+    )
+    balance: float = Field(
+        default=0.25, ge=0, le=10, description="Strategy 'tenth': exponent of the rarity of the classes."
+    )
+    cost: float = Field(
+        default=0.0, ge=0, le=10, description="Strategy 'tenth': exponent of what an answer costs."
+    )
+    spread: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="Strategy 'tenth': how far regions keep from each other, in widths of a region.",
+    )
+    duplicates: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="Strategy 'tenth': how much images of a group avoid to resemble each other.",
+    )
     seed: int = Field(default=0, ge=0, lt=2**31, description="Seed of everything that is chosen at random.")
 
 
@@ -242,6 +270,10 @@ class LabelsSection(Section):
     propagate: bool = Field(
         default=False, description="Spread the answers to their surroundings through the CRF."
     )
+    pseudo: bool = Field(
+        default=True,
+        description="Label what nobody was asked about by the model; false learns from the answers alone.",
+    )
     min_confidence: float = Field(
         default=0.999,
         ge=0,
@@ -251,7 +283,8 @@ class LabelsSection(Section):
     )
     soft: bool = Field(
         default=False,
-        description="Weigh each pseudo-label by the model's confidence in training.",
+        description="Weigh each pseudo-label by the model's confidence, calibrated class by class on the "
+        "validation split, where that has labels.",
     )
     sieve: bool = Field(
         default=False,
