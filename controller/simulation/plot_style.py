@@ -7,7 +7,7 @@ deficiency tell apart; markers and dashes repeat the difference. Yellow is left 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,10 +47,12 @@ LOOKS = {
     "margin": Look(ORANGE, "o"),
     "least-confident": Look(ORANGE, "v", DASHED),
     "mc-dropout": Look(PURPLE, "o"),
+    "mc-dropout-bald": Look(PURPLE, "v", DOTTED),
     "committee": Look(PURPLE, "s", DASHED),
     "sp": Look(GREEN, "s"),
     "sp-crf": Look(BLUE, "^"),
     "sp-crf-class": Look(BLUE, "D", DASHED),
+    "sp-crf-class-share": Look(BLUE, "v", DOTTED),
     "tenth": Look(VERMILION, "*", SOLID, 2.6),
 }
 OTHERS = (
@@ -64,9 +66,14 @@ OTHERS = (
 
 
 def look_of(strategy: str, others: Sequence[str] = ()) -> Look:
-    """Return the look of a strategy; one that is not ours gets its own by its place among `others`."""
+    """Return the look of a strategy; one that is not ours gets its own by its place among `others`.
+
+    A named run, ``"sp-crf (answers only)"``, has its strategy's colour and marker on a dotted line.
+    """
     if strategy in LOOKS:
         return LOOKS[strategy]
+    if (base := strategy.partition(" ")[0]) in LOOKS:
+        return replace(LOOKS[base], dash=DOTTED, width=1.4)
     return OTHERS[(list(others).index(strategy) if strategy in others else 0) % len(OTHERS)]
 
 

@@ -1,0 +1,1 @@
+"""``docs/results.md`` and its plots, made from the JSON files in ``benchmarks/results/``."""

@@ -1,0 +1,99 @@
+"""The goals: what `tenth` set out to reach, and by how much each is reached or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.results_page import thesis
+from benchmarks.results_page.efficiency import all_series, gap, set_apart
+from benchmarks.results_page.load import Results
+from benchmarks.results_page.series import Difference, Series, pick
+from benchmarks.results_page.tables import COST_HEAD, cost, difference_cells
+from benchmarks.results_page.words import NOTHING, SEEDS, percent, seeds, share, signed, table
+
+ASKED = {"strategy": "tenth", "annotator": "dominant"}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A level that a column has to reach at a budget, mean of three seeds; and what the thesis reached."""
+
+    column: str
+    budget: float
+    level: float
+    thesis: float | None
+
+
+WORDS = {"ratio": "of the full labels' mIoU", "gap_closed": "of the gap closed"}
+GOALS = (
+    Goal("ratio", 0.10, 0.97, thesis.RATIO["sp-crf-class"]),
+    Goal("gap_closed", 0.10, 0.85, thesis.gap_closed(thesis.MIOU["sp-crf-class"])),
+    Goal("ratio", 0.05, 0.95, None),
+)
+TRANSFER = (
+    Goal("ratio", 0.10, 0.97, thesis.TRANSFER_RATIO["sp-crf"]),
+    Goal(
+        "gap_closed",
+        0.10,
+        0.90,
+        thesis.gap_closed(thesis.TRANSFER["sp-crf"], thesis.TRANSFER_INITIAL, thesis.TRANSFER_FULL),
+    ),
+)
+ORDERS = (("tenth", "sp-crf"), ("sp-crf", "random-regions"))
+
+
+def goals(results: Results) -> list[str]:
+    """Return the section on the goals."""
+    body: list[list[str]] = []
+    orders: list[tuple[str, Difference | None]] = []
+    settings = set_apart(all_series(results.label_efficiency))
+    for (network, initial), series in settings.items():
+        where = f"{network}, P = {share(initial)}"
+        body += [_row(where, goal, series) for goal in GOALS]
+        orders += _orders(where, series)
+    if not settings:
+        body += [_row("CamVid", goal, []) for goal in GOALS]
+        orders += _orders("CamVid", [])
+    transfer = set_apart(all_series(results.transfer))
+    for (network, _), series in transfer.items():
+        body += [_row(f"transfer, {network}", goal, series) for goal in TRANSFER]
+    if not transfer:
+        body += [_row("transfer", goal, []) for goal in TRANSFER]
+    head = ["`tenth`, dominant label, on test", "goal", "thesis", "seeds", "here", "result", *COST_HEAD]
+    lines = ["## Goals", "", *table(head, body), "And the order at 10 %, in points of mIoU on test:", ""]
+    head = ["goal", "seed by seed", "mean", "95 % interval", "so it is", "result"]
+    return [*lines, *table(head, [_order_row(what, each) for what, each in orders])]
+
+
+def _row(where: str, goal: Goal, series: Sequence[Series]) -> list[str]:
+    run = pick(series, **ASKED, budget=goal.budget)
+    what = f"{where}, {share(goal.budget)}: {WORDS[goal.column]}"
+    wanted = [what, f"≥ {share(goal.level)}", percent(goal.thesis)]
+    value = None if run is None else run.final(goal.column)
+    if run is None or value is None:
+        under_way = "under way" if run is not None else "not run yet"
+        return [*wanted, "0", NOTHING, under_way, *[NOTHING] * len(COST_HEAD)]
+    count = len(run.finished)
+    return [*wanted, seeds(count), percent(value), verdict(value - goal.level, count), *cost(run)]
+
+
+def verdict(over: float, count: int) -> str:
+    """Return whether a goal is reached and by how many points; preliminary with fewer than three seeds."""
+    word = f"reached by {signed(over)[1:]}" if over >= 0 else f"**missed by {signed(over)[1:]}**"
+    return word if count >= SEEDS else f"{word}, preliminary"
+
+
+def _orders(where: str, series: Iterable[Series]) -> list[tuple[str, Difference | None]]:
+    rows = list(series)
+    found: list[tuple[str, Difference | None]] = []
+    for better, worse in ORDERS:
+        one, other = ({"strategy": name, "annotator": "dominant", "budget": 0.1} for name in (better, worse))
+        found.append((f"{where}: `{better}` above `{worse}`", gap(rows, one, other)))
+    return found
+
+
+def _order_row(what: str, each: Difference | None) -> list[str]:
+    if each is None:
+        return [what, NOTHING, NOTHING, NOTHING, NOTHING, "not run yet"]
+    return [what, *difference_cells(each), verdict(each.mean, len(each.pairs))]

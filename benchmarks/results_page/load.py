@@ -1,0 +1,110 @@
+"""Reading and checking the JSON files; whatever is missing stays missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results_page.rows import Row, beside, check, check_once, main_setting, with_drives
+from tenth.errors import DataError
+
+MAIN = ("label_efficiency.json", "transfer.json")
+DETAILS = "label_efficiency_details.json"
+MORE = (
+    DETAILS,
+    "ablation.json",
+    "strategy_seconds.json",
+    "crf_modes.json",
+    "espnetv2_zero_shot.json",
+)
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that has been run.
+
+    Parameters
+    ----------
+    label_efficiency, transfer : list of dict
+        Rows of these files with the main settings; what the details know of the same run and round stands
+        beside it.
+    details, ablation, seconds : list of dict
+        Rows of these files; beside the details what the files above know of the same run and round. Of the
+        details also those with other sizes of groups and regions.
+    documents : dict of str to dict
+        The files that are there, by name.
+    """
+
+    label_efficiency: list[Row] = field(default_factory=list)
+    transfer: list[Row] = field(default_factory=list)
+    details: list[Row] = field(default_factory=list)
+    ablation: list[Row] = field(default_factory=list)
+    seconds: list[Row] = field(default_factory=list)
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the files that are not there."""
+        return [name for name in (*MAIN, *MORE) if name not in self.documents]
+
+    def about(self, name: str) -> dict[str, Any]:
+        """Return what a file says of itself: commands, hardware, settings."""
+        about = self.documents.get(name, {}).get("about", {})
+        return about if isinstance(about, dict) else {"about": about}
+
+
+def load(folder: Path) -> Results:
+    """Read the files of a folder; any may be missing.
+
+    Raises
+    ------
+    DataError
+        When a file is no JSON, or a row lacks a column, has one too many, contradicts itself or another row.
+    """
+    documents = {name: read(folder / name) for name in (*MAIN, *MORE) if (folder / name).exists()}
+    for name in MAIN:
+        check(rows_of(documents.get(name, {})), name)
+    efficiency, transfer = (rows_of(documents.get(name, {})) for name in MAIN)
+    document = documents.get(DETAILS, {})
+    details = with_drives(rows_of(document))
+    joined, details = beside(efficiency, details)
+    main = main_setting(joined, document.get("about", {}))
+    check_once(main, MAIN[0])
+    check_once(transfer, MAIN[1])
+    return Results(
+        label_efficiency=main,
+        transfer=beside(transfer, details)[0],
+        details=details,
+        ablation=rows_of(documents.get("ablation.json", {})),
+        seconds=rows_of(documents.get("strategy_seconds.json", {})),
+        documents=documents,
+    )
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read one file.
+
+    Raises
+    ------
+    DataError
+        When it holds no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"{path} is not JSON: {error}. Write it again with the command that made it."
+        ) from error
+    if not isinstance(content, dict):
+        raise DataError(
+            f'{path} holds a {type(content).__name__}; an object with "runs" or "rows" is needed.'
+        )
+    return content
+
+
+def rows_of(document: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of a file, which lie under "runs" or "rows"."""
+    return [dict(row) for row in document.get("runs", document.get("rows", []))]

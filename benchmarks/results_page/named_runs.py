@@ -1,0 +1,101 @@
+"""Named runs: the same questions with something else learned from the answers; the ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.results_page import thesis
+from benchmarks.results_page.load import Results
+from benchmarks.results_page.rows import Row
+from benchmarks.results_page.series import SETTING, Difference, Series, base_of, difference, divide
+from benchmarks.results_page.tables import COST_HEAD, annotator, cost, differences, name
+from benchmarks.results_page.words import NOTHING, points, seeds, share, table
+
+ABLATION = "tenth with"
+"""How the names of runs of the ablation begin: ``tenth without flip``, ``tenth with mean teacher``."""
+
+
+def learned_otherwise(results: Results) -> list[str]:
+    """Return the section on the same questions with something else made of the answers."""
+    lines = ["## What is learned from the same questions", ""]
+    rows = [row for row in results.label_efficiency if not row["strategy"].startswith(ABLATION)]
+    series = divide(rows, SETTING, thesis.GROUPS)
+    named = [each for each in series if base_of(each["strategy"]) != each["strategy"]]
+    if not named:
+        return [*lines, "Not run yet: no strategy has been run with another way to learn.", ""]
+    bases = _bases(series, named)
+    lines += _both([each for each in series if each in named or each in bases])
+    return [*lines, *differences(_compared(named, bases, "miou_test"))]
+
+
+def ablation(results: Results) -> list[str]:
+    """Return the section on `tenth` without each of its ingredients, and with what was left out of it."""
+    lines = ["## What each ingredient of `tenth` brings", ""]
+    parts = [row for row in results.label_efficiency if row["strategy"].startswith(ABLATION)]
+    whole = [row for row in results.label_efficiency if row["strategy"] == "tenth"]
+    rows = [*parts, *whole] if parts else [_named(row) for row in results.ablation]
+    if not rows:
+        return [*lines, "Not run yet: there is no run of `tenth` with anything changed.", ""]
+    series = divide(rows, SETTING, thesis.GROUPS if parts else max(row["round"] for row in rows))
+    changed = [each for each in series if each["strategy"].startswith(ABLATION)]
+    bases = _bases(series, changed)
+    lines += _both([*bases, *changed])
+    lines += [
+        "*Without*: below zero the ingredient pays. *With*: above zero it would. What stays is decided by "
+        "val; test only shows what came of it.",
+        "",
+    ]
+    for column, split in (("miou_val", "val"), ("miou_test", "test")):
+        lines += differences(_compared(changed, bases, column), f"points of mIoU on {split}")
+    return lines
+
+
+def _named(row: Row) -> Row:
+    """Return a row of ``ablation.json`` under the name that its run would have in the other file."""
+    without = row.get("without")
+    run = "tenth" if without in (None, "", "nothing", "none") else f"tenth without {without}"
+    return {**row, "strategy": run}
+
+
+def _bases(series: Sequence[Series], named: Sequence[Series]) -> list[Series]:
+    return [each for each in series if any(_is_base(each, other) for other in named)]
+
+
+def _is_base(base: Series, each: Series) -> bool:
+    alike = all(base[column] == each[column] for column in SETTING if column != "strategy")
+    return alike and base is not each and base["strategy"] == base_of(each["strategy"])
+
+
+def _compared(
+    named: Sequence[Series], bases: Sequence[Series], column: str
+) -> list[tuple[str, Difference | None]]:
+    return [
+        (
+            f"{name(each)} − {name(base)}, P = {_share(each, 'initial_share')}",
+            difference(each.finals(column), base.finals(column)),
+        )
+        for each in named
+        for base in bases
+        if _is_base(base, each)
+    ]
+
+
+def _both(series: Sequence[Series]) -> list[str]:
+    body = [
+        [
+            name(each),
+            annotator(each),
+            _share(each, "initial_share"),
+            _share(each, "budget"),
+            seeds(len(each.finished)),
+            points(each.final("miou_val")),
+            points(each.final("miou_test")),
+            *cost(each),
+        ]
+        for each in series
+    ]
+    return table(["run", "annotator", "P", "budget", "seeds", "val", "test", *COST_HEAD], body)
+
+
+def _share(series: Series, column: str) -> str:
+    return NOTHING if series[column] is None else share(series[column])

@@ -1,0 +1,122 @@
+"""The page, section by section."""
+
+from __future__ import annotations
+
+from benchmarks.results_page.asking import table_3_5, table_3_6, table_3_7
+from benchmarks.results_page.efficiency import table_3_1, table_3_2, table_3_3, table_3_4
+from benchmarks.results_page.figures import Plot, linked, plots
+from benchmarks.results_page.goals import goals
+from benchmarks.results_page.load import Results
+from benchmarks.results_page.named_runs import ablation, learned_otherwise
+from benchmarks.results_page.provenance import as_measured, coverage, how
+from benchmarks.results_page.replication import replication
+from benchmarks.results_page.thesis import SOURCE
+from benchmarks.results_page.variants import variants
+from benchmarks.results_page.words import SEEDS
+
+PICTURES = "images/results"
+"""Where the plots are, seen from the page."""
+
+ZERO_SHOT = (
+    "scale",
+    "size",
+    "images",
+    "mapping",
+    "join",
+    "miou",
+    "drives.Seq05VD",
+    "drives.0001TP",
+    "pixel_accuracy",
+    "ms_per_image",
+)
+"""Columns of the Cityscapes model's table."""
+
+INTRO = f"""\
+# Results
+
+<!-- Written by python -m benchmarks.results_page from benchmarks/results/*.json; do not edit. -->
+
+What each query strategy buys on CamVid, with simulated annotators, beside what the thesis that the method
+comes from printed: {SOURCE} (`benchmarks/results_page/thesis.py`).
+
+Every number here is computed from the JSON files in `benchmarks/results/`; what has not been run is said to
+be so. A number from fewer than {SEEDS} seeds is marked *preliminary*: one seed does not tell differences of a
+few points from chance.
+
+## How to read the tables
+
+- **P** is the labelled set at the start, contiguous pieces of the drives, for neighbouring frames are
+  near-duplicates. The rest of train is the pool, labelled in six groups.
+- **budget** is the share of each image's pixels that may be asked about; **pixels asked** is the share of
+  the pool's pixels that were. A budget is never exceeded.
+- **keys** are the key presses of all groups so far: 1 to accept the model's guess, 2 to change it,
+  painting by its strokes. They tell the effort of people better than pixels do.
+- **dominant**: the annotator gives a region the one class that most of its pixels have, which is wrong
+  for the others. **exact**: every asked pixel gets its own class, as in the thesis.
+- **mIoU** is in per cent, over the confusion matrix of the whole set. **ratio** is to the mIoU with full
+  labels.
+- **gap closed** is (mIoU − mIoU_P) / (mIoU_full − mIoU_P). It tells strategies apart, for P alone reaches
+  most of the ratio already: 85 % in the thesis.
+- **full labels** is the better of plain training and `tenth`'s training on the labels of all of train. It
+  and P are trained to a plateau, for as many steps as the last round.
+- **test** is 233 frames of two drives: Seq05VD (171), which train has nothing of, and 0001TP (62), other
+  frames of which are in train. They are given apart and together; mIoU of both together is no mean of the
+  two.
+- **Differences** are taken seed by seed, in points; `+1.2 (0)` is that of seed 0. The interval is that of
+  a paired t test, 95 %, from {SEEDS} seeds on. "Not told apart" means that it contains zero.
+
+Settings and weights were chosen with train and val only. Nothing was selected on test.
+
+CamVid (Brostow, Fauqueur and Cipolla, 2009; the split and 11 classes of the SegNet tutorial, CC BY-NC
+4.0: research use only) is not part of this repository, nor are weights trained on it: there are only
+numbers and curves here.
+"""
+
+
+def page(results: Results) -> str:
+    """Return docs/results.md."""
+    drawn = plots(results)
+
+    def figures(section: str) -> list[str]:
+        return linked(drawn, section, PICTURES)
+
+    lines = [
+        *INTRO.splitlines(),
+        "",
+        *goals(results),
+        *coverage(results),
+        *table_3_1(results),
+        *figures("3.1"),
+        *table_3_2(results),
+        *figures("3.2"),
+        *table_3_3(results),
+        *figures("3.3"),
+        *as_measured(
+            results,
+            "espnetv2_zero_shot.json",
+            "The Cityscapes model on CamVid as it comes",
+            "ESPNetv2 with its published Cityscapes weights, classes mapped, without any training on CamVid.",
+            ZERO_SHOT,
+        ),
+        *table_3_4(results),
+        *table_3_5(results),
+        *table_3_6(results),
+        *table_3_7(results),
+        *variants(results, "group_size"),
+        *figures("3.12"),
+        *variants(results, "region_size"),
+        *learned_otherwise(results),
+        *as_measured(
+            results,
+            "crf_modes.json",
+            "CRF over pixels and over superpixels",
+            "Both modes of the dense CRF; the weights of each are fitted on labelled images.",
+        ),
+        *ablation(results),
+        *replication(results),
+        *how(results),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+__all__ = ["PICTURES", "Plot", "page", "plots"]
