@@ -26,6 +26,7 @@ from controller.simulation.results import relative, write_json
 from controller.simulation.settings import Recipe, Run, Simulation, digest
 from tenth.progress import Progress
 
+MODULE = "benchmarks.label_efficiency"
 RESULTS = Path(__file__).parent / "results"
 ALL = (
     "random-pixels",
@@ -178,7 +179,7 @@ def bound_of(job: Job) -> tuple[str, int]:
     return f"{simulation.initial}/{simulation.all_steps}", job.seed
 
 
-def about(arguments: argparse.Namespace, simulation: Simulation) -> dict[str, Any]:
+def about(arguments: argparse.Namespace, simulation: Simulation, module: str) -> dict[str, Any]:
     """Return what a reader needs to repeat the runs."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
@@ -186,7 +187,7 @@ def about(arguments: argparse.Namespace, simulation: Simulation) -> dict[str, An
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} CPU"
     settings = asdict(simulation) | {"dataset": Path(simulation.dataset).name}
     return {
-        "command": f"python -m benchmarks.label_efficiency --dataset DIR --size {arguments.size} "
+        "command": f"python -m {module} --dataset DIR --size {arguments.size} "
         f"--round-steps {arguments.round_steps} --seeds {' '.join(map(str, arguments.seeds))}",
         "hardware": f"{device}, {torch.get_num_threads()} thread(s)",
         "commit": commit.stdout.strip(),
@@ -229,7 +230,7 @@ def main() -> None:
             if number % parts == part:
                 print(f"job {number + 1} of {len(jobs)}: {each.name}", flush=True)
                 perform(each, arguments.work, Progress(None))
-    rows = collect(jobs, arguments.work, about(arguments, base), arguments.out)
+    rows = collect(jobs, arguments.work, about(arguments, base, MODULE), arguments.out)
     print(f"{rows} rows in {arguments.out}")
 
 

@@ -58,6 +58,11 @@ class MergeOptions:
     sieve: bool = False
     calibration: Calibration | None = None
 
+    @property
+    def uses_pseudo_labels(self) -> bool:
+        """Whether any pixel gets the model's own label."""
+        return self.min_confidence < NO_PSEUDO_LABELS
+
     def __post_init__(self) -> None:
         if self.propagate and self.pseudo_labels == "network":
             raise ConfigurationError(
@@ -130,6 +135,24 @@ def merge_answers(
     """
     if probabilities is None:
         return human_labels(superpixels, answers)
+    merged = _merge(picture, superpixels, answers, probabilities, options, crf)
+    if options.sieve:
+        weights = sieve_weights(merged, superpixels, probabilities)
+        merged.confidence[:] = np.where(merged.source == Source.HUMAN, weights, merged.confidence)
+    return merged
+
+
+def _merge(
+    picture: npt.NDArray[np.uint8],
+    superpixels: npt.NDArray[np.int32],
+    answers: Sequence[RegionAnswer],
+    probabilities: npt.NDArray[np.float32],
+    options: MergeOptions,
+    crf: CRFOptions,
+) -> LabelMap:
+    """Put the answers over the pseudo-labels, if there are to be any."""
+    if not options.uses_pseudo_labels:
+        return human_labels(superpixels, answers)
     refined = probabilities
     if options.pseudo_labels == "crf":
         fixed = fixed_labels(superpixels, answers) if options.propagate else None
@@ -138,9 +161,6 @@ def merge_answers(
     if options.calibration is not None:
         trusted = options.calibration(refined)
         merged.confidence[:] = np.where(merged.source == Source.PSEUDO, trusted, merged.confidence)
-    if options.sieve:
-        weights = sieve_weights(merged, superpixels, probabilities)
-        merged.confidence[:] = np.where(merged.source == Source.HUMAN, weights, merged.confidence)
     return merged
 
 

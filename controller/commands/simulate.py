@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,22 @@ def parse_size(_context: click.Context, _parameter: click.Parameter, value: str 
             f"'{value}' is no size of at least 16x16; write WIDTHxHEIGHT, as in 240x180."
         )
     return width, height
+
+
+def parse_options(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return NAME=VALUE texts as a mapping; values are JSON where they can be read so, else texts."""
+    options: dict[str, Any] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals:
+            raise click.BadParameter(f"'{value}' is no NAME=VALUE.")
+        try:
+            options[name] = json.loads(text)
+        except ValueError:
+            options[name] = text
+    return options
 
 
 @click.command(
@@ -54,11 +71,18 @@ def parse_size(_context: click.Context, _parameter: click.Parameter, value: str 
 )
 @click.option("--groups", default=6, show_default=True, help="Groups, each followed by a training.")
 @click.option("--group-size", default=56, show_default=True, help="Images in a group.")
-@click.option("--initial", default=36, show_default=True, help="Fully labelled images at the start.")
+@click.option("--initial", default=36, show_default=True, help="Fully labelled images; 0: none.")
 @click.option("--seeds", multiple=True, type=int, default=(0,), help="Seeds; each repeats everything.")
 @click.option("--network", default="icnet", show_default=True, help="Registered network.")
 @click.option("--encoder", default="efficientnet-lite0", show_default=True, help="Its encoder.")
 @click.option("--weights", default="imagenet", show_default=True, help="Start of the encoder; '' is random.")
+@click.option(
+    "--option",
+    "more",
+    multiple=True,
+    callback=parse_options,
+    help="Further options of the network, NAME=VALUE, as in --option scale=2.0.",
+)
 @click.option("--size", callback=parse_size, help="Resize images to WIDTHxHEIGHT; their own size by default.")
 @click.option("--region-size", default=170, show_default=True, help="Mean pixels of a superpixel.")
 @click.option("--exact", is_flag=True, help="Paint the true classes of a region that holds several.")
@@ -99,6 +123,7 @@ def command(**options: Any) -> None:
     network_options: dict[str, Any] = {}
     if options["encoder"]:
         network_options = {"encoder": options["encoder"], "weights": options["weights"] or None}
+    network_options |= options["more"]
     names = ("network", "initial", "groups", "group_size", "region_size", "initial_steps", "round_steps")
     simulation = Simulation(
         dataset=str(options["dataset"]),

@@ -88,7 +88,8 @@ class Bounds:
     Parameters
     ----------
     initial : Figures
-        Of the network trained on the initial set alone, for as many steps as the last round's model.
+        Of the network trained on the initial set alone, for as many steps as the last round's model; as it
+        came, where there is no initial set.
     full : Figures
         Of the network trained as long on the true labels of all images. All recipes train alike where every
         pixel has a true label.
@@ -117,6 +118,8 @@ class Reference:
         """Return the model of round 0."""
         simulation = self.simulation
         network = network_of(simulation, len(self.classes), self.seed, pretrained=True)
+        if not self.splits.initial:
+            return network.eval()
         options = training_options(simulation, simulation.initial_steps, self.seed)
         name = f"initial-{digest(simulation.identity(of='initial'), self.seed)}"
         self._learn(network, self.splits.initial, options, name, "initial model")
@@ -137,8 +140,10 @@ class Reference:
             known = json.loads(path.read_text(encoding="utf-8"))
             return Figures(**known["figures"]), known["seconds"]
         network = network_of(simulation, len(self.classes), self.seed, pretrained=True)
-        options = training_options(simulation, simulation.all_steps, self.seed)
-        seconds = self._learn(network, images, options, name, key)
+        seconds = 0.0
+        if images:
+            options = training_options(simulation, simulation.all_steps, self.seed)
+            seconds = self._learn(network, images, options, name, key)
         figures = measure(network, self.classes, self.splits.val, self.splits.test, simulation.device)
         write_json(path, {"figures": asdict(figures), "seconds": seconds})
         return figures, seconds

@@ -95,19 +95,19 @@ def split_initial(
     pictures : sequence of LabelledPicture
         Sorted by key.
     count : int
-        Size of the initial set, 1 to one less than there are images.
+        Size of the initial set; 0 where the network knows the classes already.
     seed : int
         Of the draws.
 
     Raises
     ------
     DataError
-        When `count` leaves no initial set or no pool.
+        When `count` leaves no pool.
     """
-    if not 0 < count < len(pictures):
+    if not 0 <= count < len(pictures):
         raise DataError(
-            f"An initial set of {count} images cannot be taken from {len(pictures)}: both it and the pool "
-            f"need at least one. Give --initial from 1 to {len(pictures) - 1}."
+            f"An initial set of {count} images leaves no pool of {len(pictures)} images. "
+            f"Give --initial from 0 to {len(pictures) - 1}."
         )
     drives: dict[str, list[LabelledPicture]] = {}
     for picture in pictures:

@@ -234,13 +234,14 @@ class Curve:
             crf, division = self.simulation.crf, self.cache.division
             calibration = calibrate(self.splits.val, predictor, pseudo, crf, division)
         merging = MergeOptions(pseudo, recipe.propagate, recipe.min_confidence, recipe.sieve, calibration)
+        needed = merging.uses_pseudo_labels or merging.sieve
         images: list[LabelledImage] = list(self.splits.initial)
         for asked in self.asked:
             merged = merge_answers(
                 asked.picture.picture,
                 asked.superpixels,
                 asked.answers.as_region_answers(),
-                predictor.probabilities(asked.picture.picture),
+                predictor.probabilities(asked.picture.picture) if needed else None,
                 merging,
                 self.simulation.crf,
             )

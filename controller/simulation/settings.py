@@ -61,7 +61,8 @@ class Simulation:
     network_options : dict
         Its options.
     initial : int
-        Images of the initial set.
+        Images of the initial set; 0 starts from a network that knows the classes, as in a transfer from
+        another data set.
     groups, group_size : int
         Number of groups, and images in each; a last group takes what is left.
     region_size : int
@@ -98,16 +99,18 @@ class Simulation:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("initial", "groups", "group_size", "region_size", "initial_steps", "round_steps"):
+        for name in ("groups", "group_size", "region_size", "initial_steps", "round_steps"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} = {getattr(self, name)}: it has to be at least 1.")
+        if self.initial < 0:
+            raise ConfigurationError(f"initial = {self.initial}: a number of images, 0 or more.")
         if not 0 <= self.noise < 1:
             raise ConfigurationError(f"noise = {self.noise}: a share of wrong answers, 0 to below 1.")
 
     @property
     def all_steps(self) -> int:
         """Steps of the model after the last round; the bounds get as many."""
-        return self.initial_steps + self.groups * self.round_steps
+        return (self.initial_steps if self.initial else 0) + self.groups * self.round_steps
 
     def identity(self, *, of: Literal["run", "bound", "initial"] = "run") -> dict[str, Any]:
         """Return what the result depends on, as JSON; a bound does not depend on how regions are asked."""
