@@ -141,3 +141,14 @@ def test_mixing_pastes_classes_of_labels_and_of_the_teacher():
 def test_class_trust_needs_a_value_for_each_class():
     with pytest.raises(ConfigurationError, match=r"class_trust has 2 values.* 3 classes"):
         consistency(class_trust=(1.0, 0.5))
+
+
+def test_what_is_mixed_depends_on_seed_and_step_alone():
+    view, plain, inside = example()
+
+    def mixed(step, seed=0):
+        return consistency(mix="classmix", seed=seed).lesson(view, plain, inside, step)[0].images
+
+    assert torch.equal(mixed(3), mixed(3))
+    assert any(not torch.equal(mixed(0), mixed(step)) for step in range(1, 8))
+    assert any(not torch.equal(mixed(0), mixed(0, seed)) for seed in range(1, 8))
