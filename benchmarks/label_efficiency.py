@@ -69,15 +69,23 @@ class Job:
 
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the most wanted first."""
-    for seed in seeds:
-        stage = 1 if seed == seeds[0] else 2
-        yield Job(stage, base, seed)
-        for strategy in ("tenth", "random-regions", "sp-crf", "sp-crf-class"):
-            yield job(stage, base, strategy, seed)
+    first, *others = seeds
+    yield Job(1, base, first)
+    for strategy in ("tenth", "random-regions", "sp-crf", "sp-crf-class"):
+        yield job(1, base, strategy, first)
+    for strategy in ("random-regions", "sp-crf"):
+        yield job(1, base, strategy, first, ANSWERS, name=f"{strategy} (answers only)")
+    for place, seed in enumerate(others):
+        yield Job(2, base, seed)
+        for strategy in ("tenth", "random-regions", "sp-crf"):
+            yield job(2, base, strategy, seed)
+        if place == 0:
+            yield from ablation(2, base, first)
+    for seed in others:
+        yield job(3, base, "sp-crf-class", seed)
         for strategy in ("random-regions", "sp-crf"):
-            yield job(stage, base, strategy, seed, ANSWERS, name=f"{strategy} (answers only)")
-    for seed in seeds:
-        yield from ablation(base, seed)
+            yield job(3, base, strategy, seed, ANSWERS, name=f"{strategy} (answers only)")
+        yield from ablation(3, base, seed)
     for seed in seeds:
         for strategy in ("tenth", "sp-crf"):
             for budget in (0.05, 0.2, 0.3, 0.4):
@@ -94,19 +102,19 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
         yield from forty_percent(base, seed)
 
 
-def ablation(base: Simulation, seed: int) -> Iterator[Job]:
+def ablation(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
     """Yield `tenth` without each of its ingredients, and with what was left out of it."""
-    for name, options in SWITCHED_OFF.items():
-        yield job(3, base, "tenth", seed, name=f"tenth without {name}", options=options)
     learning = {
-        "tenth without sieve": replace(OURS, sieve=False),
-        "tenth with pseudo-labels": replace(OURS, min_confidence=0.0),
-        "tenth with soft pseudo-labels": replace(OURS, min_confidence=0.0, soft=True),
         "tenth with mean teacher": replace(OURS, consistency=0.2),
+        "tenth with soft pseudo-labels": replace(OURS, min_confidence=0.0, soft=True),
+        "tenth without sieve": replace(OURS, sieve=False),
         "tenth with ClassMix": replace(OURS, consistency=0.2, mix="classmix", unlabelled=True),
+        "tenth with pseudo-labels": replace(OURS, min_confidence=0.0),
     }
     for name, recipe in learning.items():
-        yield job(3, base, "tenth", seed, recipe, name=name)
+        yield job(stage, base, "tenth", seed, recipe, name=name)
+    for name, options in SWITCHED_OFF.items():
+        yield job(stage, base, "tenth", seed, name=f"tenth without {name}", options=options)
 
 
 def forty_percent(base: Simulation, seed: int) -> Iterator[Job]:
