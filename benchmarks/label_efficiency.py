@@ -70,36 +70,48 @@ class Job:
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the most wanted first."""
     first, *others = seeds
-    yield Job(1, base, first)
-    for strategy in ("tenth", "random-regions", "sp-crf", "sp-crf-class"):
-        yield job(1, base, strategy, first)
-    for strategy in ("random-regions", "sp-crf"):
-        yield job(1, base, strategy, first, ANSWERS, name=f"{strategy} (answers only)")
+    yield from steps_of_table_1(1, base, first)
+    yield from answers_only(1, base, first)
     for place, seed in enumerate(others):
-        yield Job(2, base, seed)
-        for strategy in ("tenth", "random-regions", "sp-crf"):
-            yield job(2, base, strategy, seed)
+        yield from steps_of_table_1(2, base, seed)
         if place == 0:
             yield from ablation(2, base, first)
     for seed in others:
-        yield job(3, base, "sp-crf-class", seed)
-        for strategy in ("random-regions", "sp-crf"):
-            yield job(3, base, strategy, seed, ANSWERS, name=f"{strategy} (answers only)")
+        yield from answers_only(3, base, seed)
         yield from ablation(3, base, seed)
     for seed in seeds:
-        for strategy in ("tenth", "sp-crf"):
-            for budget in (0.05, 0.2, 0.3, 0.4):
-                yield job(3, base, strategy, seed, budget=budget)
-        for strategy in ALL:
-            yield job(3, base, strategy, seed)
-        for strategy in ("tenth", "sp-crf", "random-regions"):
-            yield job(3, base, strategy, seed, annotator="exact")
-        for strategy in ("sp-crf", "tenth"):
-            yield job(3, replace(base, region_size=4 * base.region_size), strategy, seed)
-            half = replace(base, groups=2 * base.groups, group_size=-(-base.group_size // 2))
-            yield job(3, replace(half, round_steps=base.round_steps // 2), strategy, seed)
-        yield job(3, base, "sp-crf", seed, replace(THESIS, propagate=True), name="sp-crf (propagated)")
-        yield from forty_percent(base, seed)
+        yield from everything_else(base, seed)
+
+
+def steps_of_table_1(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield the bounds and the strategies that are told apart first."""
+    yield Job(stage, base, seed)
+    for strategy in ("tenth", "random-regions", "sp-crf"):
+        yield job(stage, base, strategy, seed)
+
+
+def answers_only(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield what strategies are worth without pseudo-labels, and the class-specific one."""
+    yield job(stage, base, "sp-crf-class", seed)
+    for strategy in ("random-regions", "sp-crf"):
+        yield job(stage, base, strategy, seed, ANSWERS, name=f"{strategy} (answers only)")
+
+
+def everything_else(base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield budgets, all other strategies, exact answers, region and group sizes, and a larger P."""
+    for strategy in ("tenth", "sp-crf"):
+        for budget in (0.05, 0.2, 0.3, 0.4):
+            yield job(3, base, strategy, seed, budget=budget)
+    for strategy in ALL:
+        yield job(3, base, strategy, seed)
+    for strategy in ("tenth", "sp-crf", "random-regions"):
+        yield job(3, base, strategy, seed, annotator="exact")
+    for strategy in ("sp-crf", "tenth"):
+        yield job(3, replace(base, region_size=4 * base.region_size), strategy, seed)
+        half = replace(base, groups=2 * base.groups, group_size=-(-base.group_size // 2))
+        yield job(3, replace(half, round_steps=base.round_steps // 2), strategy, seed)
+    yield job(3, base, "sp-crf", seed, replace(THESIS, propagate=True), name="sp-crf (propagated)")
+    yield from forty_percent(base, seed)
 
 
 def ablation(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
