@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 
@@ -33,6 +33,35 @@ def depthwise_convolution(x: Tensor, weight: Tensor, stride: int, dilation: int)
     """
     result: Tensor = _DepthwiseConvolution.apply(x, weight, stride, dilation)  # type: ignore[no-untyped-call]
     return result
+
+
+class DepthwiseConv2d(nn.Conv2d):
+    """A filter for each channel, without bias; zeros around the map.
+
+    Parameters
+    ----------
+    channels : int
+        In and out.
+    kernel : int
+        Odd.
+    stride, dilation : int
+        One of them is 1.
+    """
+
+    def __init__(self, channels: int, kernel: int, stride: int, dilation: int) -> None:
+        padding = dilation * (kernel // 2)
+        super().__init__(
+            channels, channels, kernel, stride, padding, dilation=dilation, groups=channels, bias=False
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, channels, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        if not self.training or x.device.type != "cpu":
+            return super().forward(x)
+        stride = self.stride[0]
+        if stride > 1:
+            x = F.pad(x, (self.kernel_size[0] // 2,) * 4)
+        return depthwise_convolution(x, self.weight, stride, self.dilation[0])
 
 
 class _DepthwiseConvolution(torch.autograd.Function):

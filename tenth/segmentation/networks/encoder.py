@@ -12,15 +12,14 @@ from tenth.registry import Registry
 from tenth.segmentation.networks.base import IMAGENET_MEAN, IMAGENET_STD
 from tenth.segmentation.networks.weights import load_weights
 
-
 OUTPUT_STRIDES = (8, 16, 32)
 
 
 class Encoder(nn.Module, ABC):
     """Features of an image in parts, with seams where the stride reaches 4 and 8.
 
-    A cascade runs `middle` at one resolution, shrinks its result and runs `deep` on that. A plain network calls
-    `shallow`, `to_middle` and `deep` one after the other.
+    A cascade runs `middle` at one resolution, shrinks its result and runs `deep` on that. A plain network
+    calls `shallow`, `to_middle` and `deep` one after the other.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def to_middle(self, x: Tensor) -> Tensor:
-        """Return (N, middle_channels, ⌈h/2⌉, ⌈w/2⌉) from what `shallow` returned, (N, shallow_channels, h, w)."""
+        """Return (N, middle_channels, ⌈h/2⌉, ⌈w/2⌉) from what `shallow` returned, (N, …, h, w)."""
 
     def middle(self, x: Tensor) -> Tensor:
         """Return (N, middle_channels, ⌈H/8⌉, ⌈W/8⌉) from normalised images (N, 3, H, W)."""
