@@ -74,10 +74,10 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     yield from answers_only(1, base, first)
     for place, seed in enumerate(others):
         yield from steps_of_table_1(2, base, seed)
+        yield from answers_only(2, base, seed)
         if place == 0:
             yield from ablation(2, base, first)
     for seed in others:
-        yield from answers_only(3, base, seed)
         yield from ablation(3, base, seed)
     for seed in seeds:
         yield from everything_else(base, seed)
@@ -92,9 +92,9 @@ def steps_of_table_1(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
 
 def answers_only(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
     """Yield what strategies are worth without pseudo-labels, and the class-specific one."""
-    yield job(stage, base, "sp-crf-class", seed)
-    for strategy in ("random-regions", "sp-crf"):
+    for strategy in ("sp-crf", "random-regions"):
         yield job(stage, base, strategy, seed, ANSWERS, name=f"{strategy} (answers only)")
+    yield job(stage, base, "sp-crf-class", seed)
 
 
 def everything_else(base: Simulation, seed: int) -> Iterator[Job]:
