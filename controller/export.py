@@ -72,7 +72,7 @@ def export_model(
 
 
 def samples_to_compare(loop: Loop, count: int) -> list[Sample]:
-    """Return up to `count` images, spread over the first of validation split, test split and pool there is."""
+    """Return up to `count` images, spread over the first there is of validation split, test split, pool."""
     data = loop.config.data
     for split in (data.val_split, data.test_split):
         if split in loop.dataset.splits:
