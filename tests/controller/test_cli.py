@@ -34,8 +34,10 @@ def run(capsys, *arguments):
 def test_every_command_shows_an_example_and_its_common_options(command):
     result = CliRunner().invoke(cli, [command, "--help"])
     assert result.exit_code == 0, result.output
-    assert re.search(rf"^\s+(Example:\s+)?controller {command} --workspace \w", result.output, re.MULTILINE)
-    for option in ("--workspace", "--json", "--help"):
+    example = rf"^\s+(Example:\s+)?controller {command} --(workspace|dataset) \w"
+    subject = re.search(example, result.output, re.MULTILINE)
+    assert subject
+    for option in (f"--{subject[2]}", "--json", "--help"):
         assert option in result.output
     assert "\\b" not in result.output
     assert max(len(line) for line in result.output.splitlines()) <= 110
