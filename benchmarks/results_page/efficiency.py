@@ -37,6 +37,7 @@ TENTH = 0.1
 """The budget of table 3.1."""
 
 STEPS = (*thesis.LADDER, "tenth")
+ALONE = (("tenth", "sp-crf (answers only)"), ("tenth", "random-regions (answers only)"))
 EXTRA_PAIRS = (("tenth", "sp-crf"), ("sp-crf", "random-regions"), ("tenth", "random-regions"))
 
 
@@ -193,7 +194,7 @@ def table_3_3(results: Results) -> list[str]:
             )
             for who in ("dominant", "exact")
             for budget in budgets
-            for better, worse in (*EXTRA_PAIRS, ("sp-crf", "random-pixels"))
+            for better, worse in (*EXTRA_PAIRS, *ALONE, ("sp-crf", "random-pixels"))
         )
     return lines
 

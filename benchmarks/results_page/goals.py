@@ -41,6 +41,7 @@ TRANSFER = (
     ),
 )
 ORDERS = (("tenth", "sp-crf"), ("sp-crf", "random-regions"))
+"""What has to be above what; the steps between them are in table 3.1."""
 
 
 def goals(results: Results) -> list[str]:

@@ -12,10 +12,12 @@ from benchmarks.results_page.rows import Row, beside, check, check_once, main_se
 from tenth.errors import DataError
 
 MAIN = ("label_efficiency.json", "transfer.json")
-DETAILS = "label_efficiency_details.json"
+DETAILS = ("label_efficiency_details.json", "transfer_details.json")
+ABLATION = "ablation.json"
+"""Another place for the runs of the ablation, which may be among those of label efficiency as well."""
+
 MORE = (
-    DETAILS,
-    "ablation.json",
+    *DETAILS,
     "strategy_seconds.json",
     "crf_modes.json",
     "espnetv2_zero_shot.json",
@@ -64,21 +66,22 @@ def load(folder: Path) -> Results:
     DataError
         When a file is no JSON, or a row lacks a column, has one too many, contradicts itself or another row.
     """
-    documents = {name: read(folder / name) for name in (*MAIN, *MORE) if (folder / name).exists()}
+    names = (*MAIN, *MORE, ABLATION)
+    documents = {name: read(folder / name) for name in names if (folder / name).exists()}
     for name in MAIN:
         check(rows_of(documents.get(name, {})), name)
     efficiency, transfer = (rows_of(documents.get(name, {})) for name in MAIN)
-    document = documents.get(DETAILS, {})
-    details = with_drives(rows_of(document))
-    joined, details = beside(efficiency, details)
-    main = main_setting(joined, document.get("about", {}))
+    of_efficiency, of_transfer = (with_drives(rows_of(documents.get(name, {}))) for name in DETAILS)
+    efficiency, details = beside(efficiency, of_efficiency)
+    transfer, _ = beside(transfer, of_transfer)
+    main = main_setting(efficiency, documents.get(DETAILS[0], {}).get("about", {}))
     check_once(main, MAIN[0])
     check_once(transfer, MAIN[1])
     return Results(
         label_efficiency=main,
-        transfer=beside(transfer, details)[0],
+        transfer=transfer,
         details=details,
-        ablation=rows_of(documents.get("ablation.json", {})),
+        ablation=rows_of(documents.get(ABLATION, {})),
         seconds=rows_of(documents.get("strategy_seconds.json", {})),
         documents=documents,
     )

@@ -11,6 +11,9 @@ from benchmarks.results_page.series import SETTING, Difference, Series, base_of,
 from benchmarks.results_page.tables import COST_HEAD, annotator, cost, differences, name
 from benchmarks.results_page.words import NOTHING, points, seeds, share, table
 
+ANSWERS_ONLY = "(answers only)"
+"""How the names of runs end that learn from no label but the answers."""
+
 ABLATION = "tenth with"
 """How the names of runs of the ablation begin: ``tenth without flip``, ``tenth with mean teacher``."""
 
@@ -25,7 +28,34 @@ def learned_otherwise(results: Results) -> list[str]:
         return [*lines, "Not run yet: no strategy has been run with another way to learn.", ""]
     bases = _bases(series, named)
     lines += _both([each for each in series if each in named or each in bases])
-    return [*lines, *differences(_compared(named, bases, "miou_test"))]
+    lines += [
+        "A named run asks as its strategy does and learns otherwise. The last differences are to strategies "
+        "that learn from nothing but the answers: they tell better questions from better learning.",
+        "",
+    ]
+    return [*lines, *differences([*_compared(named, bases, "miou_test"), *_questions(series)])]
+
+
+def _questions(series: Sequence[Series]) -> list[tuple[str, Difference | None]]:
+    """Return how the questions alone differ: all learn from nothing but the answers."""
+    alone = [each for each in series if each["strategy"].endswith(ANSWERS_ONLY)]
+    pairs = [(one, other) for one in series for other in alone if _asks_otherwise(one, other)]
+    return [
+        (
+            f"{name(one)} − {name(other)}, P = {_share(one, 'initial_share')}",
+            difference(one.finals("miou_test"), other.finals("miou_test")),
+        )
+        for one, other in pairs
+    ]
+
+
+def _asks_otherwise(one: Series, other: Series) -> bool:
+    if any(one[column] != other[column] for column in SETTING if column != "strategy"):
+        return False
+    if one["strategy"] == "tenth":
+        return True
+    better, worse = (f"{strategy} {ANSWERS_ONLY}" for strategy in ("sp-crf", "random-regions"))
+    return (one["strategy"], other["strategy"]) == (better, worse)
 
 
 def ablation(results: Results) -> list[str]:

@@ -7,8 +7,9 @@ from benchmarks.results_page.efficiency import table_3_1, table_3_2, table_3_3, 
 from benchmarks.results_page.figures import Plot, linked, plots
 from benchmarks.results_page.goals import goals
 from benchmarks.results_page.load import Results
+from benchmarks.results_page.measurements import crf_modes, zero_shot
 from benchmarks.results_page.named_runs import ablation, learned_otherwise
-from benchmarks.results_page.provenance import as_measured, coverage, how
+from benchmarks.results_page.provenance import coverage, how
 from benchmarks.results_page.replication import replication
 from benchmarks.results_page.thesis import SOURCE
 from benchmarks.results_page.variants import variants
@@ -17,19 +18,8 @@ from benchmarks.results_page.words import SEEDS
 PICTURES = "images/results"
 """Where the plots are, seen from the page."""
 
-ZERO_SHOT = (
-    "scale",
-    "size",
-    "images",
-    "mapping",
-    "join",
-    "miou",
-    "drives.Seq05VD",
-    "drives.0001TP",
-    "pixel_accuracy",
-    "ms_per_image",
-)
-"""Columns of the Cityscapes model's table."""
+HEATMAP, SELECTED = "scene_entropy.png", "scene_asked.png"
+"""Pictures of a generated scene, which ``python -m benchmarks.scene_pictures`` draws."""
 
 INTRO = f"""\
 # Results
@@ -72,6 +62,17 @@ CamVid (Brostow, Fauqueur and Cipolla, 2009; the split and 11 classes of the Seg
 numbers and curves here.
 """
 
+ASKED_PIXELS = f"""\
+## Figures 3.4, 3.10 and 3.11: what the strategies ask
+
+A generated scene (`python -m benchmarks.scene_pictures`; no number of this page comes from it), seen by a
+network after a short training.
+
+![Figure 3.10: a generated scene, the entropy of each pixel, the regions that `sp` asks]({PICTURES}/{HEATMAP})
+
+![Figures 3.4 and 3.11: a tenth of the pixels by strategy, and the wrong ones]({PICTURES}/{SELECTED})
+"""
+
 
 def page(results: Results) -> str:
     """Return docs/results.md."""
@@ -87,17 +88,13 @@ def page(results: Results) -> str:
         *coverage(results),
         *table_3_1(results),
         *figures("3.1"),
+        *ASKED_PIXELS.splitlines(),
+        "",
         *table_3_2(results),
         *figures("3.2"),
         *table_3_3(results),
         *figures("3.3"),
-        *as_measured(
-            results,
-            "espnetv2_zero_shot.json",
-            "The Cityscapes model on CamVid as it comes",
-            "ESPNetv2 with its published Cityscapes weights, classes mapped, without any training on CamVid.",
-            ZERO_SHOT,
-        ),
+        *zero_shot(results),
         *table_3_4(results),
         *table_3_5(results),
         *table_3_6(results),
@@ -106,12 +103,7 @@ def page(results: Results) -> str:
         *figures("3.12"),
         *variants(results, "region_size"),
         *learned_otherwise(results),
-        *as_measured(
-            results,
-            "crf_modes.json",
-            "CRF over pixels and over superpixels",
-            "Both modes of the dense CRF; the weights of each are fitted on labelled images.",
-        ),
+        *crf_modes(results),
         *ablation(results),
         *replication(results),
         *how(results),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.results_page.efficiency import TENTH, all_series, set_apart
-from benchmarks.results_page.load import MAIN, MORE, Results
+from benchmarks.results_page.load import ABLATION, MAIN, MORE, Results
 from benchmarks.results_page.rows import SIZES
 from benchmarks.results_page.series import ORDER, PIXELS, SETTING, Series, pick
 from benchmarks.results_page.words import SEEDS, flat, plain, share, table
@@ -76,7 +76,7 @@ def how(results: Results) -> list[str]:
             f"The runs of tables 3.1 to 3.3 and their variants took {hours:.1f} hours.",
             "",
         ]
-    told = [name for name in (*MAIN, *MORE) if results.about(name)]
+    told = [name for name in (*MAIN, *MORE, ABLATION) if results.about(name)]
     for name in told:
         lines += [f"### `{name}`", ""]
         about = dict(results.about(name))
@@ -89,22 +89,3 @@ def how(results: Results) -> list[str]:
     if not told:
         lines += ["No file tells its commands, hardware and settings yet.", ""]
     return lines
-
-
-def as_measured(results: Results, name: str, title: str, says: str, columns: Sequence[str] = ()) -> list[str]:
-    """Return a section that is the rows of a file as they are; of their columns those named, where there."""
-    lines = [f"## {title}", "", says, ""]
-    document = results.documents.get(name)
-    if document is None:
-        return [*lines, f"Not run yet: there is no `{name}`.", ""]
-    rows = document.get("runs", document.get("rows"))
-    if not rows:
-        values = {key: value for key, value in document.items() if key not in ("about", "runs", "rows")}
-        return [
-            *lines,
-            *(table(["what", "value"], flat(values)) if values else ["The file has no rows yet.", ""]),
-        ]
-    cells = [dict(flat(row)) for row in rows]
-    there = list(dict.fromkeys(key for row in cells for key in row))
-    head = [key for key in columns if key in there] or there
-    return [*lines, *table(head, [[row.get(key, plain(None)) for key in head] for row in cells])]

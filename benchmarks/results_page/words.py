@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -18,7 +18,7 @@ def points(value: float | None) -> str:
 
 def percent(value: float | None) -> str:
     """Return a share of 0..1 in per cent."""
-    return NOTHING if value is None else f"{100 * value:.1f} %"
+    return NOTHING if value is None else f"{100 * value:.1f} %".replace("-", "−")
 
 
 def share(value: float) -> str:
@@ -44,13 +44,13 @@ def mean(values: Iterable[float]) -> float | None:
 
 def seeds(count: int) -> str:
     """Return how many seeds a number is the mean of, marked while they are too few."""
-    return f"{count}" if count >= SEEDS else f"{count} (preliminary)"
+    return f"{count} (preliminary)" if 0 < count < SEEDS else f"{count}"
 
 
-def span(values: Iterable[float]) -> str:
-    """Return the one value, or the lowest and the highest."""
-    given = sorted(set(values))
-    return f"{given[0]:g}" if len(given) == 1 else f"{given[0]:g} to {given[-1]:g}"
+def span(values: Collection[float]) -> str:
+    """Return the one value, or the lowest and the highest, each with at most three digits or whole."""
+    given = [f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in (min(values), max(values))]
+    return " to ".join(dict.fromkeys(given))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -64,14 +64,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested settings as (name, text), the names joined by dots; lists by commas."""
+    """Return nested settings as (name, text), the names joined by dots, lists by commas."""
     found: list[tuple[str, str]] = []
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             found += flat(value, f"{name}.")
         elif isinstance(value, list | tuple):
-            found.append((name, ", ".join(plain(entry) for entry in value)))
+            joint = "×" if key == "size" else ", "
+            found.append((name, joint.join(plain(entry) for entry in value)))
         else:
             found.append((name, plain(value)))
     return found

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 INCHES = 3.0
 """Width of a picture in a figure."""
 
+COLUMNS = 4
+"""Pictures side by side, at most; more go below."""
+
 DIM = 0.35
 """How much of the image's grey is left where nobody is asked."""
 
@@ -115,11 +118,19 @@ def plot_selected_pixels(
         raise DataError("There is no strategy to show; pass the mask of at least one.")
     _check_sizes(image, truth=truth, predicted=predicted, **asked)
     height, width = truth.shape
-    figure = new_figure(INCHES * (len(asked) + 1), 2 * INCHES * height / width + 0.8)
-    grid = figure.subplots(2, len(asked) + 1)
-    _show(grid[0, 0], image, "image")
-    _show(grid[1, 0], palette[truth], "ground truth")
-    for (name, mask), (above, below) in zip(asked.items(), grid[:, 1:].T, strict=True):
+    columns = min(len(asked) + 1, COLUMNS)
+    bands = -(-(len(asked) + 1) // columns)
+    figure = new_figure(INCHES * columns, bands * (2 * INCHES * height / width + 0.6) + 0.3)
+    grid = figure.subplots(2 * bands, columns)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    # A cell is a picture with the one below it; cells go from left to right, then to the next band.
+    cells = [
+        (grid[2 * band, column], grid[2 * band + 1, column]) for band, column in np.ndindex(bands, columns)
+    ]
+    _show(cells[0][0], image, "image")
+    _show(cells[0][1], palette[truth], "ground truth")
+    for (name, mask), (above, below) in zip(asked.items(), cells[1:], strict=False):
         counted = mask & (truth != IGNORE)
         wrong = counted & (truth != predicted)
         share = wrong.sum() / max(counted.sum(), 1)

@@ -215,13 +215,23 @@ def test_selected_pixels_are_coloured_by_class_and_by_right_or_wrong(figures):
     mask = np.array([[True, True], [False, True]])
     palette = SCENE_CLASSES.palette
     plots.plot_selected_pixels(image, {"sp": mask}, truth, predicted, palette, "x.png")
-    _, above, _, below = figures[0].axes
+    _, above, _, below = figures[0].axes  # beside image and truth
     np.testing.assert_array_equal(shown(above)[mask], palette[truth][mask])
     assert above.get_title() == "sp: 75.0 % asked"
     assert below.get_title() == "the model had 50.0 % wrong"  # of the two that count
     blue, orange = [0x00, 0x72, 0xB2], [0xE6, 0x9F, 0x00]
     assert shown(below)[0].tolist() == [blue, orange]
     assert shown(below)[1, 0].tolist() == shown(below)[1, 1].tolist() != blue
+
+
+def test_many_strategies_go_below_each_other(scene, figures):
+    image, labels, superpixels = scene
+    masks = {f"strategy-{n}": superpixels == n for n in range(6)}
+    plots.plot_selected_pixels(image, masks, labels, labels, SCENE_CLASSES.palette, "x.png")
+    titles = [axes.get_title().partition(":")[0] for axes in figures[0].axes]
+    assert titles[:4] == ["image", "strategy-0", "strategy-1", "strategy-2"]
+    assert titles[8:12] == ["strategy-3", "strategy-4", "strategy-5", ""]
+    assert len(titles) == 16
 
 
 def test_pictures_are_written_where_asked(scene, tmp_path):

@@ -162,7 +162,7 @@ def test_a_run_under_way_counts_for_nothing_but_its_groups(tmp_path):
     text = page(load(tmp_path))
     assert "under way" in cells(section(text, "Goals"), "icnet, P = 10 %, 10 %: of the gap closed")
     groups = cells(section(text, "Table 3.1"), "`tenth`", "dominant", "10 %")
-    assert groups[3] == "0 (preliminary); seed 0 at group 2 of 6"
+    assert groups[3] == "0; seed 0 at group 2 of 6"
     assert groups[4:11] == ["40.0", "43.2", "46.3", "–", "–", "–", "–"]
     assert groups[11:15] == ["–"] * 4
 
@@ -333,6 +333,8 @@ def test_named_runs_stand_beside_their_strategy_and_in_no_other_table(tmp_path):
     assert ingredients.count(line) == 2  # val and test
     assert "sp-crf" not in ingredients
     learned = section(text, "What is learned")
+    alone = cells(learned, "`tenth` − `sp-crf (answers only)`, P = 10 %")
+    assert alone[1:3] == ["+2.0 (0), +2.0 (1), +2.0 (2)", "+2.0"]
     assert cells(learned, "`sp-crf (answers only)` − `sp-crf`, P = 10 %")[2:5] == [
         "+2.0",
         "+2.0 to +2.0",
@@ -349,6 +351,42 @@ def test_files_of_other_forms_are_shown_as_they_are(tmp_path):
     assert "| size | images | miou |" in section(text, "The Cityscapes model")
     assert "| 480x352 | 233 | 0.5021 |" in section(text, "The Cityscapes model")
     assert "| pixel.miou | 0.565 |" in section(text, "CRF over pixels")
+
+
+def test_crf_modes_are_a_table(tmp_path):
+    figures = {"miou": 0.565, "pixel_accuracy": 0.888, "errors_found": 0.437, "seconds_per_image": 0.9}
+    held = {"held_out": 0.41, "held_out_network": 0.383}
+    modes = {"pixel": {"defaults": figures, "best errors-found": figures | held}, "superpixel": {}}
+    document = {"results": {"network": figures | {"seconds_per_image": None}} | modes, "size": [240, 180]}
+    (tmp_path / "crf_modes.json").write_text(json.dumps(document))
+    text = section(page(load(tmp_path)), "CRF over pixels")
+    assert cells(text, "network alone")[1:] == ["56.5", "88.8 %", "43.7 %", "–", "–"]
+    assert cells(text, "pixel, best errors-found")[4:] == ["0.410 (0.383)", "0.900"]
+    assert "Settings: size 240×180." in text
+
+
+def test_transfer_has_details_of_its_own(tmp_path):
+    rows = run("tenth", 0, 0.58, network="espnetv2", initial_share=0.0)
+    details = [
+        {
+            key: each[key]
+            for key in ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
+        }
+        | {"region_size": 40, "regions_per_image": 99.6, "group_size": 62}
+        | {"miou_test_drives": {"Seq05VD": 0.5, "0001TP": each["miou_test"] - 0.1}}
+        for each in rows
+    ]
+    store(tmp_path, "transfer.json", rows)
+    store(tmp_path, "transfer_details.json", details, {"command": "python -m benchmarks.transfer"})
+    text = page(load(tmp_path))
+    assert "regions of 40 pixels, 99.6 regions an image, groups of 62 images" in section(text, "Table 3.3")
+    assert cells(section(text, "Table 3.3"), "`tenth`", "dominant", "1 (preliminary)")[3:7] == [
+        "59.0",
+        "58.0",
+        "56.0",
+        "48.0",
+    ]
+    assert "    python -m benchmarks.transfer" in section(text, "How these results were made")
 
 
 def test_what_did_not_replicate_is_computed(tmp_path):
@@ -418,7 +456,7 @@ def test_writing_then_checking(tmp_path, capsys):
     assert main(options) == 0
     assert main(["--check", *options]) == 0
     text = (out / "results.md").read_text(encoding="utf-8")
-    (picture,) = re.findall(r"\]\((images/\S+\.png)\)", text)
+    (picture,) = re.findall(r"\]\((images/\S+learning\S+\.png)\)", text)
     assert (out / picture).read_bytes().startswith(b"\x89PNG")
     (out / picture).unlink()
     assert main(["--check", *options]) == 1
@@ -467,7 +505,7 @@ def test_the_thesis_numbers_agree_with_each_other():
 
 def test_words():
     assert table(["a"], [["b|c"]]) == ["| a |", "|---|", "| b\\|c |", ""]
-    assert (span([3, 3]), span([5, 3])) == ("3", "3 to 5")
+    assert (span([3, 3]), span([5, 3]), span([78.93, 1209.7])) == ("3", "3 to 5", "78.9 to 1210")
     assert flat({"a": {"b": 0.123456}, "c": [1, 2], "d": True, "e": None}) == [
         ("a.b", "0.1235"),
         ("c", "1, 2"),

@@ -1,0 +1,88 @@
+"""Sections that show what a file holds: the Cityscapes model as it comes, and the modes of the CRF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.results_page.load import Results
+from benchmarks.results_page.words import NOTHING, flat, percent, plain, points, table
+
+ZERO_SHOT = (
+    "scale",
+    "size",
+    "images",
+    "mapping",
+    "join",
+    "miou",
+    "drives.Seq05VD",
+    "drives.0001TP",
+    "pixel_accuracy",
+    "ms_per_image",
+)
+"""Columns of the Cityscapes model's table."""
+
+
+def zero_shot(results: Results) -> list[str]:
+    """Return the section on the Cityscapes model without any training on CamVid."""
+    says = "ESPNetv2 with its published Cityscapes weights, classes mapped, without any training on CamVid."
+    name = "espnetv2_zero_shot.json"
+    return as_measured(results, name, "The Cityscapes model on CamVid as it comes", says, ZERO_SHOT)
+
+
+def crf_modes(results: Results) -> list[str]:
+    """Return the section on the CRF over pixels and over superpixels."""
+    title, name = "CRF over pixels and over superpixels", "crf_modes.json"
+    says = "Both modes of the dense CRF, with the default weights and with weights fitted on labelled images."
+    document = results.documents.get(name, {})
+    measured = document.get("results")
+    if not isinstance(measured, Mapping):
+        return as_measured(results, name, title, says)
+    rows = {"network alone": measured["network"]}
+    for mode in ("pixel", "superpixel"):
+        rows |= {f"{mode}, {which}": row for which, row in measured[mode].items()}
+    body = [
+        [
+            which,
+            points(row["miou"]),
+            percent(row["pixel_accuracy"]),
+            percent(row["errors_found"]),
+            _held_out(row),
+            NOTHING if row.get("seconds_per_image") is None else f"{row['seconds_per_image']:.3f}",
+        ]
+        for which, row in rows.items()
+    ]
+    head = ["CRF", "mIoU", "pixel accuracy", "errors found", "held out (network)", "s an image"]
+    settings = {key: value for key, value in document.items() if key not in ("results", "libraries")}
+    lines = [f"## {title}", "", says, "", *table(head, body)]
+    lines += [
+        "*Errors found*: share of the network's wrong pixels among those that would be asked. *Held out*: "
+        "the measure fitted for, with weights chosen on the other folds; in brackets, the network's own.",
+        "",
+    ]
+    return [*lines, f"Settings: {', '.join(f'{key} {value}' for key, value in flat(settings))}.", ""]
+
+
+def _held_out(row: Mapping[str, Any]) -> str:
+    if "held_out" not in row:
+        return NOTHING
+    return f"{row['held_out']:.3f} ({row['held_out_network']:.3f})"
+
+
+def as_measured(results: Results, name: str, title: str, says: str, columns: Sequence[str] = ()) -> list[str]:
+    """Return a section that is the rows of a file as they are; of their columns those named, where there."""
+    lines = [f"## {title}", "", says, ""]
+    document = results.documents.get(name)
+    if document is None:
+        return [*lines, f"Not run yet: there is no `{name}`.", ""]
+    rows = document.get("runs", document.get("rows"))
+    if not rows:
+        values = {key: value for key, value in document.items() if key not in ("about", "runs", "rows")}
+        return [
+            *lines,
+            *(table(["what", "value"], flat(values)) if values else ["The file has no rows yet.", ""]),
+        ]
+    cells = [dict(flat(row)) for row in rows]
+    there = list(dict.fromkeys(key for row in cells for key in row))
+    head = [key for key in columns if key in there] or there
+    return [*lines, *table(head, [[row.get(key, plain(None)) for key in head] for row in cells])]
