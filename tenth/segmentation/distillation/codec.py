@@ -15,7 +15,8 @@ are listed with the class it has to be.
 The encoder decodes what it wrote and compares. While the mean KL of the image is above 1e-3 nats or its
 99.9th percentile above 0.05, it starts again with half the step; five halvings are enough for any input (with
 the finest step no coefficient is off by more than 4e-4, so Σ (r − r′)² averages less than 255 · 1.6e-7).
-Real networks' soft labels, ensembles of them too, pass with the first step: `benchmarks/soft_labels.py`.
+Those of ESPNetv2 on CamVid pass with the first: 1.6 to 2.4 % of the float16 form at temperatures of 1 to 5,
+with a mean KL of 1.4e-4 to 2.2e-4 (`benchmarks/soft_labels.py`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ A store is a folder::
 
 The image is the chunk: reading one touches one file, any number of processes read at a time, and a killed
 writer has lost the image that it was at. Cityscapes' 2975 images at 512×1024 and 19 classes, 59 GB as
-float16, take about 1 GB at the thesis's temperatures; `benchmarks/soft_labels.py` measures it.
+float16, take about 1.2 GB at the thesis's temperatures; `benchmarks/soft_labels.py` measures it.
 """
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from distributions import distribution, soft_labels
@@ -93,6 +95,15 @@ def test_what_the_first_step_cannot_hold_gets_a_finer_one():
     coarse = codec._quantise(exact, codec.to_frequencies(np.sqrt(exact)), codec.STEPS[0])
     assert kl_divergence(exact, codec._distribution(coarse)).mean() > codec.MEAN_KL
     assert_faithful(exact, decode(encode(exact)))
+
+
+def test_the_floor_is_what_costs_least_where_nothing_came_back():
+    exact = distribution(np.random.default_rng(0).dirichlet(np.full(19, 0.1), (48, 48)).transpose(2, 0, 1))
+    coded = codec._quantise(exact, codec.to_frequencies(np.sqrt(exact)), codec.STEPS[0])
+    least = kl_divergence(exact, codec._distribution(coded)).mean()
+    for factor in (0.01, 3):
+        other = dataclasses.replace(coded, floor=factor * coded.floor)
+        assert kl_divergence(exact, codec._distribution(other)).mean() > 1.05 * least
 
 
 def test_the_finest_step_holds_certainty_in_all_blocks_at_once():
