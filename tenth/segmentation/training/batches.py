@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from tenth.segmentation.augment import Augmentation
 from tenth.segmentation.classes import IGNORE
-from tenth.segmentation.training.sources import FULL, LabelledImage, WeightedImage, quantised
+from tenth.segmentation.training.sources import (
+    FULL,
+    LabelledImage,
+    SoftLabelledImage,
+    WeightedImage,
+    quantised,
+)
 
 ORDER, CHANGE = 1, 2
 """Keep the random numbers for the order apart from those for the changes."""
@@ -32,7 +38,9 @@ class Batch:
     plain : ndarray or None
         (N, h, w, 3) uint8 RGB, `images` without the change of their colours, for a teacher to look at.
     inside : ndarray or None
-        (N, h, w) bool, false in the padding, which is no pixel of any image; comes with `plain`.
+        (N, h, w) bool, false in the padding, which is no pixel of any image; comes with `plain` and `soft`.
+    soft : ndarray or None
+        (N, C, h, w) float32, class probabilities, 0 in the padding.
     """
 
     images: NDArray[np.uint8]
@@ -40,6 +48,7 @@ class Batch:
     weights: NDArray[np.uint8] | None = None
     plain: NDArray[np.uint8] | None = None
     inside: NDArray[np.bool_] | None = None
+    soft: NDArray[np.float32] | None = None
 
 
 class Batches:
@@ -58,6 +67,8 @@ class Batches:
         Whether to load weights; images without them weigh 1.
     plain : bool, optional
         Whether to keep the images as they are without the change of their colours, too.
+    soft : bool, optional
+        Whether to load soft labels, which all images have to have then.
     """
 
     def __init__(
@@ -69,6 +80,7 @@ class Batches:
         *,
         weighted: bool = False,
         plain: bool = False,
+        soft: bool = False,
     ) -> None:
         self.images = images
         self.augmentation = augmentation
@@ -76,6 +88,7 @@ class Batches:
         self.seed = seed
         self.weighted = weighted
         self.plain = plain
+        self.soft = soft
 
     def indices(self, step: int) -> list[int]:
         """Return the places in `images` of the batch of `step`, which counts from 0."""
@@ -107,7 +120,10 @@ class Batches:
             view["weights"] = change.map(weights, 0)
         if self.plain:
             view["images"], view["plain"] = change.image_and_plain(image)
-            view["inside"] = change.inside()
         else:
             view["images"] = change.image(image)
+        if self.soft and isinstance(source, SoftLabelledImage):
+            view["soft"] = change.soft(source.load_soft())
+        if self.plain or self.soft:
+            view["inside"] = change.inside()
         return view

@@ -42,7 +42,8 @@ def train(
     network : SegmentationNetwork
         Ends in evaluation mode, on the device it came from.
     images : sequence of LabelledImage
-        Each is loaded whenever its turn comes, and once before; a ``WeightedImage`` weighs its pixels.
+        Each is loaded whenever its turn comes, and once before; a ``WeightedImage`` weighs its pixels. With
+        ``options.distillation`` each is a ``SoftLabelledImage``, and none has to have labels.
     options : TrainingOptions
     checkpoint : Path, optional
         File to write to, and to go on from when it belongs to the same start weights, images and options. It
@@ -69,7 +70,8 @@ def train(
             f"validate_every = {options.validate_every} needs images to validate on; "
             "give a validation set or write validate_every = 0."
         )
-    found = survey(images, network.classes, options.workers, progress)
+    soft = options.distillation is not None
+    found = survey(images, network.classes, options.workers, progress, soft=soft)
     size = options.crop or found.size
     identity = {
         "format": 1,
@@ -77,7 +79,8 @@ def train(
         "images": found.digest,
         "start weights": digest_of(network.state_dict()),
     }
-    weights = frequency_weights(found.pixels) if options.class_weighting == "frequency" else None
+    by_frequency = options.class_weighting == "frequency" and found.pixels.any()
+    weights = frequency_weights(found.pixels) if by_frequency else None
     batches = Batches(
         images,
         Augmentation(size, options.scale, options.flip, options.colour),
@@ -85,6 +88,7 @@ def train(
         options.seed,
         weighted=found.weighted,
         plain=options.consistency > 0,
+        soft=soft,
     )
 
     home = next(network.parameters()).device

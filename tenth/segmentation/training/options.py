@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tenth.errors import ConfigurationError
 from tenth.segmentation.device import Precision, check_precision
+
+if TYPE_CHECKING:  # that package is built on this one
+    from tenth.segmentation.distillation.losses import DistillationLoss
 
 UNRELATED = ("device", "checkpoint_every", "workers")
 """Options that say how a training is run, not what comes out of it."""
@@ -68,6 +71,9 @@ class TrainingOptions:
     class_trust : tuple of float or None
         For each class, how much the teacher's predictions of it count in the consistency loss, 0..1; ``None``
         is 1 for all.
+    distillation : DistillationLoss or None
+        What is learned from the images' soft labels, which all of them have to have then; ``None`` leaves
+        soft labels alone. Not together with `consistency`.
 
     Raises
     ------
@@ -98,6 +104,7 @@ class TrainingOptions:
     mix: Literal["none", "classmix"] = "none"
     ramp: float = 0.1
     class_trust: tuple[float, ...] | None = None
+    distillation: DistillationLoss | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -123,6 +130,8 @@ class TrainingOptions:
         self._require("ema", 0 <= self.ema < 1, "from 0 to below 1")
         self._require("mix", self.mix in ("none", "classmix"), "'none' or 'classmix'")
         self._require("mix", self.mix == "none" or self.consistency > 0, "'none' without consistency")
+        alone = self.distillation is None or self.consistency == 0
+        self._require("distillation", alone, "None with consistency above 0")
         self._require("ramp", 0 <= self.ramp <= 1, "from 0 to 1")
         trust = self.class_trust
         self._require("class_trust", trust is None or all(0 <= t <= 1 for t in trust), "None or from 0 to 1")
@@ -136,4 +145,6 @@ class TrainingOptions:
     def identity(self) -> dict[str, Any]:
         """Return the options that the result depends on, as they come back from JSON."""
         kept = {name: value for name, value in asdict(self).items() if name not in UNRELATED}
+        if self.distillation is None:
+            del kept["distillation"]  # checkpoints from before there was such an option stay good
         return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}

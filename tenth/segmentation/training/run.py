@@ -23,10 +23,10 @@ from tenth.segmentation.prefetch import prefetched
 from tenth.segmentation.training.batches import Batch, Batches
 from tenth.segmentation.training.checkpoint import Checkpoint
 from tenth.segmentation.training.consistency import Consistency, Lesson, View
-from tenth.segmentation.training.loss import segmentation_loss
 from tenth.segmentation.training.options import TrainingOptions
 from tenth.segmentation.training.result import TrainingResult
 from tenth.segmentation.training.schedule import ema_decay, poly_learning_rate
+from tenth.segmentation.training.soft import supervised_loss
 
 DROPOUT = 3
 """Tells the network's own random numbers from those of `batches`."""
@@ -124,7 +124,7 @@ class Run:
         torch.manual_seed(int(seed[0]))
         with autocast(self.device, bf16=self.bf16):
             outputs = self._outputs(view.images)
-        loss = segmentation_loss(outputs, view.labels, self.class_weights, view.weights)
+        loss = supervised_loss(outputs, view, batch, self.class_weights, options.distillation)
         if self.consistency and lesson:
             loss = loss + self.consistency.loss(outputs[0].logits, lesson, step)
         value = loss.item()

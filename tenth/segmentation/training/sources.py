@@ -1,4 +1,4 @@
-"""What a training learns from: images with labels, some with a weight for each pixel."""
+"""What a training learns from: images with labels, some with weights of the pixels, some with soft labels."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ class WeightedImage(LabelledImage, Protocol):
 
     def load_weights(self) -> NDArray[np.float32]:
         """Return how much each label counts, (H, W) float32, 0..1; it is rounded to whole 255ths."""
+
+
+@runtime_checkable
+class SoftLabelledImage(LabelledImage, Protocol):
+    """An image with what teachers say about it; labels it need not have (they are 255 = ignore then)."""
+
+    def load_soft(self) -> NDArray[np.float32]:
+        """Return the teachers' class probabilities (C, H, W) float32, summing to 1 over the classes."""
 
 
 def quantised(weights: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from tenth.errors import DataError
 from tenth.progress import Progress
 from tenth.segmentation.classes import IGNORE
 from tenth.segmentation.prefetch import prefetched
-from tenth.segmentation.training.sources import LabelledImage, WeightedImage, quantised
+from tenth.segmentation.training.sources import LabelledImage, SoftLabelledImage, WeightedImage, quantised
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Survey:
     pixels : ndarray
         (C,) int64, labelled pixels by class, those of weight 0 not counted.
     digest : str
-        Changes with any pixel, any label, any weight and the order of the images.
+        Changes with any pixel, any label, any weight, any soft label that is used and the order of the
+        images.
     weighted : bool
         Whether any image comes with weights.
     """
@@ -40,14 +41,16 @@ class Survey:
     weighted: bool = False
 
 
-def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress: Progress) -> Survey:
-    """Load every image once and describe the set.
+def survey(
+    images: Sequence[LabelledImage], classes: int, workers: int, progress: Progress, *, soft: bool = False
+) -> Survey:
+    """Load every image once and describe the set; with `soft`, its soft labels too.
 
     Raises
     ------
     DataError
-        When there is nothing to learn from, or an image, its labels and its weights do not fit together or
-        to the classes.
+        When there is nothing to learn from, or an image, its labels, its weights and its soft labels do not
+        fit together or to the classes.
     """
     if not images:
         raise DataError("There are no images to train on; label some first.")
@@ -55,9 +58,13 @@ def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress
     sizes: Counter[tuple[int, int]] = Counter()
     pixels = np.zeros(256, np.int64)
     weighted = False
-    loaded = prefetched(lambda place: _checked(images[place], place, classes), range(len(images)), workers)
+
+    def load(place: int) -> _Loaded:
+        return _checked(images[place], place, classes, soft=soft)
+
+    loaded = prefetched(load, range(len(images)), workers)
     with closing(loaded), progress.bar(len(images), "read images", "image") as bar:
-        for image, labels, weights in loaded:
+        for image, labels, weights, soft_digest in loaded:
             sizes[labels.shape[0], labels.shape[1]] += 1
             counted = labels.ravel() if weights is None else labels[weights > 0]
             pixels += np.bincount(counted, minlength=256)
@@ -68,8 +75,9 @@ def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress
                 weighted = True
                 digest.update(b"weights")
                 digest.update(weights.data)
+            digest.update(soft_digest)
             bar.update()
-    if not pixels[:classes].any():
+    if not soft and not pixels[:classes].any():
         raise DataError(
             f"None of the {len(images)} images to train on has a labelled pixel (all are 255 = ignore, "
             "or weigh 0)."
@@ -78,10 +86,11 @@ def survey(images: Sequence[LabelledImage], classes: int, workers: int, progress
     return Survey(size, pixels[:classes], digest.hexdigest(), weighted)
 
 
-def _checked(
-    source: LabelledImage, place: int, classes: int
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """Load an image, its labels and, where it has them, its weights in 255ths."""
+_Loaded = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8] | None, bytes]
+
+
+def _checked(source: LabelledImage, place: int, classes: int, *, soft: bool) -> _Loaded:
+    """Load an image, its labels, where it has them its weights in 255ths, and a digest of its soft labels."""
     image, labels = source.load()
     name = getattr(source, "key", f"Image number {place}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -97,7 +106,23 @@ def _checked(
             f"{name} has {wrong.size} pixels labelled {wrong.max()}, but the network has the classes "
             f"0 to {classes - 1}; correct the labels or use 255 to ignore them."
         )
-    return image, labels, _weights(source, labels.shape, name) if isinstance(source, WeightedImage) else None
+    weights = _weights(source, labels.shape, name) if isinstance(source, WeightedImage) else None
+    return image, labels, weights, _soft_digest(source, (classes, *labels.shape), name) if soft else b""
+
+
+def _soft_digest(source: LabelledImage, shape: tuple[int, ...], name: str) -> bytes:
+    if not isinstance(source, SoftLabelledImage):
+        raise DataError(
+            f"{name} has no soft labels (no load_soft), and distillation needs those of every image; compute "
+            "them first."
+        )
+    soft = source.load_soft()
+    if soft.dtype != np.float32 or soft.shape != shape:
+        raise DataError(
+            f"{name} needs soft labels of shape {shape}, a float32 for each class and pixel, but has "
+            f"{soft.shape} {soft.dtype}."
+        )
+    return hashlib.blake2b(np.ascontiguousarray(soft).data, digest_size=16).digest()
 
 
 def _weights(source: WeightedImage, shape: tuple[int, ...], name: str) -> NDArray[np.uint8]:
