@@ -28,7 +28,6 @@ from tenth.segmentation.crf_tally import Measure
 from tenth.segmentation.dataset import Sample, choose_initial
 from tenth.segmentation.images import read_bytes
 from tenth.segmentation.inference import Predictor
-from tenth.segmentation.superpixels import slic
 from tenth.workspace.config_text import set_value
 from tenth.workspace.files import write_text
 from tenth.workspace.lock import exclusive_lock
@@ -51,7 +50,7 @@ class Search:
     trials: int = 60
     folds: int = 5
     mode: Literal["pixel", "superpixel"] = "pixel"
-    measure: Measure = "miou"
+    measure: Measure = "errors-found"
     seed: int = 0
 
 
@@ -175,8 +174,7 @@ class CachedImages:
         arrays, division = self._loop.workspace.arrays, self._loop.division
         name = f"{name}-{division.count or 0}-{division.size or 0}-{division.compactness:g}"
         if not arrays.exists(name):
-            regions = slic(image, count=division.count, size=division.size, compactness=division.compactness)
-            arrays.save(name, superpixels=regions)
+            arrays.save(name, superpixels=division.superpixels(image))
         return arrays.load(name)["superpixels"]
 
     @cached_property

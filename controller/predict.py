@@ -7,14 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from controller.loop import Loop
 from tenth.errors import DataError
 from tenth.segmentation.dataset import Sample, list_images
 from tenth.segmentation.images import IMAGE_SUFFIXES, write_png
 from tenth.segmentation.refine import refine
-from tenth.segmentation.superpixels import slic
 
 
 def predict_images(loop: Loop, version: str, sources: Iterable[str], out: Path, *, crf: bool) -> list[Path]:
@@ -32,7 +30,8 @@ def predict_images(loop: Loop, version: str, sources: Iterable[str], out: Path, 
         image = sample.load_image()
         probabilities = predictor.probabilities(image)
         if crf:
-            probabilities = refine(probabilities, image, partial(divide, loop, image), loop.crf_options)
+            superpixels = partial(loop.division.superpixels, image)
+            probabilities = refine(probabilities, image, superpixels, loop.crf_options)
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         path = out / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,12 +39,6 @@ def predict_images(loop: Loop, version: str, sources: Iterable[str], out: Path, 
         write_png(out / f"{name}.color.png", loop.classes.colorize(labels))
         written.append(path)
     return written
-
-
-def divide(loop: Loop, image: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return the superpixels (H, W) of an image (H, W, 3), as large as [superpixels] says."""
-    division = loop.division
-    return slic(image, count=division.count, size=division.size, compactness=division.compactness)
 
 
 def find_images(sources: Iterable[str]) -> dict[str, Sample]:

@@ -33,12 +33,12 @@ def test_the_outcome_is_written(learned):
     assert "optimistic" in done["warning"]
     assert len(done["trials"]) == 4
     assert {len(row["folds"]) for row in [done["network"], *done["trials"]]} == {2}
-    assert done["chosen_on_all"]["miou"] == max(row["miou"] for row in done["trials"])
+    assert done["chosen_on_all"]["errors_found"] == max(row["errors_found"] for row in done["trials"])
     assert done["trials"][0]["w1"] == learned.config.crf.w1  # what is in use is among them
     assert done["chosen"]["mode"] == "superpixel"
     held_out = done["held_out"]
     assert held_out["score"] == pytest.approx(np.mean([fold["score"] for fold in held_out["folds"]]))
-    raw = [fold["miou"] for fold in done["network"]["folds"]]
+    raw = [fold["errors_found"] for fold in done["network"]["folds"]]
     assert held_out["network"] == pytest.approx(np.mean(raw))
     assert not (learned.workspace.folder / "arrays" / "crf-fit").exists()
     assert learned.config.crf == Loop.open(learned.workspace.folder).config.crf
@@ -74,9 +74,9 @@ def test_a_killed_search_goes_on(learned, monkeypatch):
 
     # another measure and fewer trials need nothing new; other folds or smoothing do
     tried.clear()
-    by_errors = fit_workspace(learned, replace(SEARCH, measure="errors-found", trials=2))
+    by_miou = fit_workspace(learned, replace(SEARCH, measure="miou", trials=2))
     assert tried == []
-    assert len(by_errors["trials"]) == 2
+    assert len(by_miou["trials"]) == 2
     fit_workspace(learned, replace(SEARCH, folds=4, trials=1))
     assert len(tried) == 2
 

@@ -156,7 +156,7 @@ def test_a_search_counts_every_image_in_its_fold():
 @pytest.mark.parametrize("mode", ["pixel", "superpixel"])
 def test_a_crf_that_helps_is_found(mode):
     off, on = (CRFOptions(w1=w1, w2=0.0, sigma_alpha=5.0, mode=mode) for w1 in (0.0, 4.0))
-    result = fit_crf(pictures(), [off, on])
+    result = fit_crf(pictures(), [off, on], measure="miou")
     assert result.chosen == on
     assert result.held_out_score > result.network_score + 0.1
     assert result.trials[0].score("miou") == pytest.approx(result.network.score("miou"), abs=0.01)
