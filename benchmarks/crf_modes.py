@@ -5,7 +5,7 @@
 
 Without --weights or --workspace a small ICNet is trained on --train images first. Settings are searched and
 scored on images of the validation split, in folds of consecutive frames: "held out" is the mean over the
-folds of what was best on the others, "all" the best on all of them. Seconds are those of one thread.
+folds of what was best on the others, "all" the best on all of them. Seconds are CPU seconds of one thread.
 """
 
 from __future__ import annotations
