@@ -7,16 +7,46 @@ from typing import Any
 
 import click
 
+from controller.commands.simulate import parse_options, parse_size
 from controller.options import echo_result, make_progress, output_options, workspace_option
+
+ALONE = ("network", "dataset", "out", "iterations")
 
 
 @click.command(
     "train",
-    epilog="Example:  controller train --workspace streets",
+    epilog="""\b
+Examples:
+  controller train --workspace streets
+  controller train --network erfnet --dataset camvid --out models --iterations 30000 --size 480x360""",
 )
 @workspace_option
+@click.option("--network", help="Registered network to train on its own, without a workspace.")
+@click.option(
+    "--dataset",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --network: data set with a labelled split train; val and test are measured where they are.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="With --network: folder of model versions that the result is added to.",
+)
+@click.option("--iterations", type=click.IntRange(min=1), help="With --network: training steps.")
+@click.option("--size", callback=parse_size, help="With --network: resize images to WIDTHxHEIGHT.")
+@click.option(
+    "--option",
+    "network_options",
+    multiple=True,
+    callback=parse_options,
+    help="With --network: its options, NAME=VALUE.",
+)
+@click.option("--batch-size", default=8, show_default=True, help="With --network: images in a step.")
+@click.option("--learning-rate", default=0.01, show_default=True, help="With --network: of the first step.")
+@click.option("--seed", default=0, show_default=True, help="With --network: of start weights and training.")
+@click.option("--device", default="auto", show_default=True, help="With --network: 'cpu', 'cuda' or 'auto'.")
 @output_options
-def command(workspace: Path, as_json: bool, quiet: bool) -> None:
+def command(workspace: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     """Train the initial model; once there is one, train it further on all labels so far.
 
     The first call trains on the initial labelled set, evaluates, and publishes the result: that is round 0.
@@ -24,7 +54,17 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:
     publish a new version. An open group keeps the version that asked, so nobody loses a pre-selected guess.
 
     A training that was killed resumes from its last checkpoint.
+
+    With --network there is no workspace: that network is trained on a data set, as a baseline, or as a
+    teacher for `controller distill`. The result is a model version in --out.
     """
+    context = click.get_current_context()
+    if any(options[name] is not None for name in ALONE):
+        _train_alone(context, options, as_json, quiet)
+        return
+    for name in ("size", "network_options", "batch_size", "learning_rate", "seed", "device"):
+        if _is_given(context, name):
+            raise click.UsageError(f"--{_flag(name)} belongs to --network; controller.toml sets it here.")
     from controller.loop import Loop
     from controller.pool import register_images
     from controller.retrain import retrain
@@ -48,3 +88,25 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:
         f"{name} mIoU {result[name]:.4f}" for name in ("val", "test") if result[name] is not None
     )
     echo_result(result, as_json, [f"Published {result['version']}{': ' + scores if scores else ''}."])
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _flag(name: str) -> str:
+    return "option" if name == "network_options" else name.replace("_", "-")
+
+
+def _train_alone(context: click.Context, options: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    """Train without a workspace; raises UsageError when the options are those of neither form."""
+    missing = [f"--{name}" for name in ALONE if options[name] is None]
+    if missing:
+        raise click.UsageError(f"Training without a workspace needs {', '.join(missing)} as well.")
+    if _is_given(context, "workspace"):
+        raise click.UsageError("--network trains without a workspace; leave --workspace away.")
+    from controller.standalone import Standalone, train_alone
+
+    result = train_alone(Standalone(**options), make_progress(quiet))
+    scores = ", ".join(f"{name} mIoU {values['miou']:.4f}" for name, values in result["splits"].items())
+    echo_result(result, as_json, [f"Stored {result['folder']}{': ' + scores if scores else ''}."])

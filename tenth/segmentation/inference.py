@@ -79,6 +79,18 @@ class Predictor:
             result: NDArray[np.float32] = self._logits(image).softmax(0).contiguous().cpu().numpy()
         return result
 
+    def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what `probabilities` is the softmax of, (C, H, W) float32, of `image` (H, W, 3) uint8.
+
+        Raises
+        ------
+        DataError
+            When `image` is something else.
+        """
+        with torch.inference_mode():
+            result: NDArray[np.float32] = self._logits(image).contiguous().cpu().numpy()
+        return result
+
     def labels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the most probable class of each pixel of `image` (H, W, 3) uint8: (H, W) uint8.
 

@@ -1,7 +1,8 @@
 """Distillation: several teachers' knowledge in one small student.
 
 ``ensemble``: the teachers as one; ``temperatures``: which make them equally soft; ``store``: their soft
-labels on disk, in a few bits a pixel (``codec``); ``losses``: what the student learns from them.
+labels on disk, in a few bits a pixel (``codec``); ``teachers``: how they get there; ``losses``: what the
+student learns from them.
 """
 
 from tenth.segmentation.distillation.ensemble import Ensemble, class_weights, soften

@@ -1,0 +1,112 @@
+"""`controller distill`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from controller.commands.simulate import parse_options, parse_size
+from controller.options import ListsCommand, echo_result, make_progress, output_options, table
+
+
+@click.command(
+    "distill",
+    cls=ListsCommand,
+    epilog="Example:  controller distill --dataset camvid --teachers icnet=models/v0001-5f2bffd0 "
+    "erfnet=streets:v0003-1a2b3c4d --student enet --out students",
+)
+@click.option(
+    "--dataset",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Data set with a labelled split train; val and test are measured where they are.",
+)
+@click.option(
+    "--teachers",
+    multiple=True,
+    required=True,
+    help="NAME=FOLDER, the folder of a model version, or NAME=WORKSPACE:VERSION.",
+)
+@click.option("--student", required=True, help="Registered network.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of model versions that the student is added to; the soft labels are kept in it, too.",
+)
+@click.option(
+    "--temperatures",
+    multiple=True,
+    type=float,
+    help="One for each teacher, in order; by default the thesis's: ICNet 4, ERFNet 3, DeepLab 5, others 4.",
+)
+@click.option(
+    "--student-temperature",
+    type=float,
+    help="By default the thesis's: ENet 5, ICNet 4, ERFNet 3, others 4.",
+)
+@click.option("--weight", default=100.0, show_default=True, help="λ, the weight of the divergence.")
+@click.option("--kl-only", is_flag=True, help="Learn from the soft labels alone, not from the labels.")
+@click.option(
+    "--direction",
+    type=click.Choice(["teacher-student", "student-teacher"]),
+    default="teacher-student",
+    show_default=True,
+    help="KL(teacher ‖ student), or the thesis's KL(student ‖ teacher).",
+)
+@click.option("--iterations", default=30000, show_default=True, help="Training steps.")
+@click.option("--size", callback=parse_size, help="Resize images to WIDTHxHEIGHT; their own size by default.")
+@click.option(
+    "--option",
+    "network_options",
+    multiple=True,
+    callback=parse_options,
+    help="Options of the student, NAME=VALUE.",
+)
+@click.option("--batch-size", default=8, show_default=True, help="Images in a step.")
+@click.option("--learning-rate", default=0.01, show_default=True, help="Of the first step.")
+@click.option("--seed", default=0, show_default=True, help="Of the start weights and of the training.")
+@click.option("--device", default="auto", show_default=True, help="'cpu', 'cuda', 'cuda:1' or 'auto'.")
+@output_options
+def command(
+    teachers: tuple[str, ...],
+    student: str,
+    temperatures: tuple[float, ...],
+    student_temperature: float | None,
+    weight: float,
+    kl_only: bool,
+    direction: Any,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train a small network on what several larger ones say together.
+
+    Each teacher counts for each class by its IoU on the training set. Their soft labels are written once;
+    then the teachers are not needed any more, and the student learns from the labels and from them. Called
+    again, a killed call measures the teachers anew and goes on where it was. Changed teachers, temperatures
+    or images make new soft labels: give each set of teachers a folder of its own.
+
+    The student is a model version in --out; distillation.json in it has the figures of all.
+    """
+    from controller.distill import distill
+    from controller.standalone import Standalone
+    from tenth.segmentation.distillation import DistillationLoss
+    from tenth.segmentation.distillation.teachers import temperature_of
+
+    loss = DistillationLoss(
+        temperature_of(student) if student_temperature is None else student_temperature,
+        weight=weight,
+        direction=direction,
+        hard_weight=0.0 if kl_only else 1.0,
+    )
+    job = Standalone(network=student, **options)
+    report = distill(job, teachers, temperatures, loss, make_progress(quiet))
+    rows = [
+        [name, model["role"], *(model["splits"].get(split, {}).get("miou") for split in ("val", "test"))]
+        for name, model in report["models"].items()
+    ]
+    lines = table(("model", "role", "mIoU val", "mIoU test"), rows)
+    echo_result(report, as_json, [*lines, f"Stored {report['folder']}."])

@@ -1,0 +1,149 @@
+"""From teachers to soft labels on disk, and from there to what a student learns from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tenth.progress import SILENT, Progress
+from tenth.segmentation.distillation.ensemble import Ensemble
+from tenth.segmentation.distillation.store import SoftLabelStore
+from tenth.segmentation.evaluation import LabelledSample
+from tenth.segmentation.inference import Predictor
+from tenth.segmentation.metrics import ConfusionMatrix
+from tenth.segmentation.prefetch import prefetched
+
+THESIS_TEMPERATURES = {"icnet": 4.0, "erfnet": 3.0, "deeplabv3": 5.0, "deeplabv3plus": 5.0, "enet": 5.0}
+"""By network: the thesis's, for teachers (ICNet, ERFNet, DeepLab) and for students (ICNet, ERFNet, ENet)."""
+
+
+def temperature_of(network: str) -> float:
+    """Return the thesis's temperature of a network, 4 (its middle one) where it has none."""
+    return THESIS_TEMPERATURES.get(network, 4.0)
+
+
+class EnsemblePredictor:
+    """The teachers as one predictor.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    predictors : sequence of Predictor
+        In the order of its teachers, all on one device.
+    """
+
+    def __init__(self, ensemble: Ensemble, predictors: Sequence[Predictor]) -> None:
+        self.ensemble = ensemble
+        self.predictors = predictors
+
+    def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the common distribution (C, H, W) float32 of each pixel of an image (H, W, 3) uint8.
+
+        Raises
+        ------
+        DataError
+            When `image` is something else.
+        """
+        logits = (torch.from_numpy(predictor.logits(image))[None] for predictor in self.predictors)
+        result: NDArray[np.float32] = self.ensemble.probabilities(logits)[0].numpy()
+        return result
+
+    def labels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return the most probable class (H, W) uint8 of each pixel of an image (H, W, 3) uint8."""
+        result: NDArray[np.uint8] = self.probabilities(image).argmax(0).astype(np.uint8)
+        return result
+
+
+class Keyed(LabelledSample, Protocol):
+    """An image with a key of its own; labels may all be 255."""
+
+
+def images_digest(images: Sequence[Keyed]) -> str:
+    """Return a digest of the images' keys, sizes and pixels; each is loaded once."""
+    digest = hashlib.blake2b(digest_size=16)
+    for image in images:
+        picture, _ = image.load()
+        digest.update(f"{image.key} {picture.shape};".encode())
+        digest.update(np.ascontiguousarray(picture).data)
+    return digest.hexdigest()
+
+
+def write_soft_labels(
+    store: SoftLabelStore,
+    teachers: EnsemblePredictor,
+    images: Sequence[Keyed],
+    progress: Progress = SILENT,
+) -> int:
+    """Store the soft labels of the images that have none yet; return how many those were.
+
+    A killed call has lost the image that it was at. The store's identity has to say what the labels are a
+    function of: the ensemble and the images (`Ensemble.identity`, `images_digest`).
+
+    Raises
+    ------
+    DataError
+        When an image cannot be read or a key cannot be stored.
+    """
+    missing = [image for image in images if image.key not in store]
+    loaded = prefetched(lambda image: image.load(), missing, workers=1)
+    done = len(images) - len(missing)
+    with closing(loaded), progress.bar(len(images), "Soft labels", "image", done) as bar:
+        for image, (picture, _) in zip(missing, loaded, strict=True):
+            store.write(image.key, teachers.probabilities(picture))
+            bar.update()
+    return len(missing)
+
+
+@dataclass(frozen=True)
+class TaughtImage:
+    """An image with its soft labels in a store: what a student is trained on.
+
+    Parameters
+    ----------
+    source : Keyed
+        Image and labels.
+    store : SoftLabelStore
+        Has soft labels under the image's key.
+    """
+
+    source: Keyed
+    store: SoftLabelStore
+
+    @property
+    def key(self) -> str:
+        """The image's name."""
+        return self.source.key
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the image (H, W, 3) uint8 RGB and its labels (H, W) uint8, 255 = ignore."""
+        return self.source.load()
+
+    def load_soft(self) -> NDArray[np.float32]:
+        """Return the soft labels (C, H, W) float32; raises DataError when there are none or are damaged."""
+        return self.store.read(self.key)
+
+
+def stored_confusion(images: Sequence[TaughtImage], classes: int) -> ConfusionMatrix:
+    """Measure soft labels, which are the ensemble's predictions, as they were stored."""
+    confusion = ConfusionMatrix(classes)
+    for image in images:
+        confusion.update(image.load_soft().argmax(0), image.load()[1])
+    return confusion
+
+
+def describe(confusions: Mapping[str, ConfusionMatrix]) -> dict[str, dict[str, object]]:
+    """Return mIoU and IoUs by split, as JSON: NaN is null."""
+    return {
+        split: {
+            "miou": confusion.miou,
+            "class_iou": [None if np.isnan(iou) else float(iou) for iou in confusion.iou],
+        }
+        for split, confusion in confusions.items()
+    }

@@ -1,0 +1,189 @@
+"""`controller distill` on generated scenes, from teachers that `controller train --network` made."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import run
+
+from controller.distill import distill, load_teacher, temperatures_of
+from controller.standalone import Standalone
+from tenth.errors import ConfigurationError
+from tenth.segmentation.classes import ClassSet, LabelClass
+from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.distillation import DistillationLoss, store
+from tenth.segmentation.scenes import write_scenes
+from tenth.workspace.models import ModelStore
+
+TINY = ("--option", "encoder=resnet18", "--option", "width=0.125", "--option", "weights=null")
+COMMON = ("--batch-size", 2, "--size", "48x32", "--device", "cpu", "--json")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Scenes and two teachers, made by the command."""
+    folder = tmp_path_factory.mktemp("distill")
+    write_scenes(folder / "scenes", train=3, val=1, test=1, width=48, height=32, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def teachers(world):
+    patch = pytest.MonkeyPatch()
+    patch.delenv("TENTH_WORKSPACE", raising=False)
+    job = Standalone(
+        world / "scenes",
+        world / "models",
+        "icnet",
+        iterations=2,
+        size=(48, 32),
+        network_options={"encoder": "resnet18", "width": 0.125, "weights": None},
+        batch_size=2,
+        device="cpu",
+    )
+    from controller.standalone import train_alone
+
+    first = train_alone(job)["folder"]
+    other = Standalone(**{**vars(job), "seed": 1})
+    second = train_alone(other)["folder"]
+    patch.undo()
+    return Path(first), Path(second)
+
+
+def arguments(world, teachers, *more):
+    first, second = teachers
+    given = ("--teachers", f"one={first}", f"two={second}", "--temperatures", 4, 3)
+    data = ("--dataset", world / "scenes", "--student", "icnet", "--iterations", 3)
+    return ("distill", *data, *given, *TINY, *COMMON, *more)
+
+
+def test_end_to_end(capsys, world, teachers, tmp_path):
+    code, out, error = run(capsys, *arguments(world, teachers, "--out", tmp_path / "students"))
+    assert code == 0, error
+    report = json.loads(out)
+    folder = Path(report["folder"])
+    assert report == json.loads((folder / "distillation.json").read_text())
+    assert list(report["models"]) == ["one", "two", "ensemble", "student"]
+    assert {name: sorted(model["splits"]) for name, model in report["models"].items()} == {
+        "one": ["test", "train", "val"],
+        "two": ["test", "train", "val"],
+        "ensemble": ["test", "train", "val"],
+        "student": ["test", "val"],
+    }
+    for model in report["models"].values():
+        for figures in model["splits"].values():
+            known = [iou for iou in figures["class_iou"] if iou is not None]
+            assert figures["miou"] == pytest.approx(np.mean(known))
+    assert report["loss"]["weight"] == 100
+    assert report["loss"]["temperature"] == 4
+    loaded = ModelStore(folder.parent).load(folder.name)
+    assert list(loaded.info.parents) == [each.name for each in teachers]
+    assert sorted(path.name for path in folder.parent.glob("*.checkpoint")) == []
+    soft = sorted((tmp_path / "students" / "soft-labels" / "labels").iterdir())
+    assert len(soft) == 3
+
+
+def job_of(world, out):
+    options = {"encoder": "resnet18", "width": 0.125, "weights": None}
+    return Standalone(world / "scenes", out, "icnet", 2, (48, 32), options, batch_size=2, device="cpu")
+
+
+class Killed(BaseException):
+    """Ends the writing the way a signal does."""
+
+
+def test_soft_labels_resume_and_know_their_teachers(world, teachers, tmp_path, monkeypatch, caplog):
+    """A killed call goes on with the image it was at; other temperatures begin anew."""
+    names = [f"{name}={folder}" for name, folder in zip("ab", teachers, strict=True)]
+    written = []
+    real = store.SoftLabelStore.write
+
+    def counting(self, key, probabilities):
+        if limit is not None and len(written) == limit:
+            raise Killed
+        written.append(key)
+        real(self, key, probabilities)
+
+    monkeypatch.setattr(store.SoftLabelStore, "write", counting)
+    limit = 2
+    loss = DistillationLoss(4.0)
+    with pytest.raises(Killed):
+        distill(job_of(world, tmp_path), names, [4, 3], loss)
+    limit = None
+    distill(job_of(world, tmp_path), names, [4, 3], loss)
+    assert len(written) == len(set(written)) == 3
+    assert not caplog.records
+    distill(job_of(world, tmp_path), names, [4, 5], loss)
+    assert len(written) == 6
+    assert "temperatures changed" in caplog.text
+
+
+def test_teachers_by_workspace_and_what_is_refused(world, teachers, tmp_path):
+    dataset = FolderDataset(world / "scenes")
+    folder = teachers[0]
+    workspace = tmp_path / "w"
+    workspace.mkdir()
+    (workspace / "models").symlink_to(folder.parent)
+    found = load_teacher(f"a={workspace}:{folder.name}", dataset)
+    assert found.identity == load_teacher(f"b={folder}", dataset).identity
+    for text in ("a", f"={folder}", "a=nowhere", f"a={workspace}:v0009-00000000"):
+        with pytest.raises(ConfigurationError, match="names no teacher"):
+            load_teacher(text, dataset)
+    other = FolderDataset(world / "scenes")
+    other.classes = ClassSet("two", (LabelClass(0, "a", (0, 0, 0)), LabelClass(1, "b", (1, 1, 1))))
+    with pytest.raises(ConfigurationError, match="same classes"):
+        load_teacher(f"a={folder}", other)
+    assert temperatures_of([found, found], []) == [4.0, 4.0]
+    assert temperatures_of([found, found], [1.0, 2.0]) == [1.0, 2.0]
+    with pytest.raises(ConfigurationError, match="1 temperatures do not fit 2 teachers"):
+        temperatures_of([found, found], [1.0])
+
+
+def test_names_of_teachers_are_their_own(capsys, world, teachers, tmp_path):
+    first = teachers[0]
+    for names in ((f"a={first}", f"a={first}"), (f"student={first}",)):
+        code, _, error = run(
+            capsys,
+            "distill",
+            "--dataset",
+            world / "scenes",
+            "--student",
+            "icnet",
+            "--out",
+            tmp_path,
+            "--teachers",
+            *names,
+            "--size",
+            "48x32",
+            "--quiet",
+        )
+        assert code == 2
+        assert "name of its own" in error
+
+
+def test_training_alone_from_the_command_line(capsys, world, tmp_path):
+    alone = ("train", "--network", "icnet", "--dataset", world / "scenes", "--out", tmp_path)
+    code, out, error = run(capsys, *alone, "--iterations", 1, *TINY, *COMMON)
+    assert code == 0, error
+    result = json.loads(out)
+    assert sorted(result["splits"]) == ["test", "val"]
+    assert ModelStore(tmp_path).load(result["version"]).info.training["iterations"] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--network", "icnet"), "--dataset, --out, --iterations as well"),
+        (("--seed", "1"), "--seed belongs to --network"),
+        (("--option", "a=1"), "--option belongs to --network"),
+        (
+            ("-w", ".", "--network", "icnet", "--dataset", ".", "--out", ".", "--iterations", "1"),
+            "leave --workspace away",
+        ),
+    ],
+)
+def test_the_two_forms_of_training_are_not_mixed(capsys, more, said):
+    code, _, error = run(capsys, "train", *more)
+    assert code == 2
+    assert said in error
