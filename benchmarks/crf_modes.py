@@ -4,8 +4,9 @@
     python -m benchmarks.crf_modes --dataset CAMVID --size 240x180 --workspace streets --val 60 --trials 60
 
 Without --weights or --workspace a small ICNet is trained on --train images first. Settings are searched and
-scored on images of the validation split, in folds of consecutive frames: "held out" is the mean over the
-folds of what was best on the others, "all" the best on all of them. Seconds are CPU seconds of one thread.
+scored on images of the validation split, in folds of consecutive frames: "held_out" is the mean over the
+folds, each with what was best on the others; the other figures are those of the best on all of them. Seconds
+an image are CPU seconds of one thread.
 """
 
 from __future__ import annotations
@@ -74,9 +75,9 @@ def fit_images(
     predictor = Predictor(network, device="cpu")
     images, seconds = [], 0.0
     for each in pictures:
-        begin = time.perf_counter()
+        begin = time.process_time()
         superpixels = slic(each.picture, size=region_size)
-        seconds += time.perf_counter() - begin
+        seconds += time.process_time() - begin
         probabilities = predictor.probabilities(each.picture)
         images.append(FitImage(probabilities.astype(np.float16), each.picture, each.truth, superpixels))
     return images, seconds / len(pictures)
