@@ -22,7 +22,7 @@ def test_a_bin_by_hand():
     reliability = Reliability(2)
     reliability.update(*image([0.92] * 150, [True] * 75 + [False] * 75))
     calibrated = reliability.calibration()(image([0.92], [True])[0])
-    # 75 of 150 right, pulled towards 0.92 by the prior, and a little by the bins below, which are pooled with it
+    # 75 of 150 right, pulled towards 0.92 by the prior, and a little by the bins pooled with it
     assert calibrated[0, 0] == pytest.approx((75 + PRIOR * 0.92) / (150 + PRIOR), rel=0.1)
     assert expected_calibration_error(reliability) == pytest.approx(0.92 - 0.5)
 
