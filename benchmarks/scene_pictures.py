@@ -17,15 +17,15 @@ from benchmarks.results_page.__main__ import ROOT
 from benchmarks.results_page.page import HEATMAP, PICTURES, SELECTED
 from controller.context import class_features
 from controller.maps import Division, View
+from controller.simulation.bounds import learn
 from controller.simulation.images import LabelledPicture
 from controller.simulation.plots import plot_entropy_heatmap, plot_selected_pixels
 from controller.strategies import RoundContext, build_strategy
-from tenth.progress import Progress
 from tenth.segmentation.crf import CRFOptions
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec
 from tenth.segmentation.scenes import SCENE_CLASSES, generate_scene
-from tenth.segmentation.training import TrainingOptions, train
+from tenth.segmentation.training import TrainingOptions
 from tenth.segmentation.uncertainty import pixel_entropy
 
 STRATEGIES = ("random-regions", "entropy", "entropy-edge", "sp", "sp-crf", "sp-crf-class")
@@ -33,8 +33,10 @@ BUDGET = 0.1
 SHOWN = 4
 """Seed of the scene that is shown; those trained on come after `FIRST`."""
 
-FIRST, SCENES, STEPS = 1000, 12, 300
+FIRST, SCENES, STEPS = 1000, 12, 220
 REGION_SIZE = 200
+WEIGHTS = ROOT / ".cache" / "scene_pictures.safetensors"
+"""Kept, so that a killed call goes on and drawing anew takes seconds; remove it to train anew."""
 
 
 def scenes() -> list[LabelledPicture]:
@@ -47,8 +49,18 @@ def trained(images: list[LabelledPicture]) -> Predictor:
     torch.manual_seed(0)
     spec = NetworkSpec("icnet", len(SCENE_CLASSES), {"encoder": "efficientnet-lite0", "weights": "imagenet"})
     network = spec.build(pretrained=True)
-    options = TrainingOptions(iterations=STEPS, batch_size=4, crop=(120, 160), workers=0, device="cpu")
-    train(network, images, options, progress=Progress(None))
+    options = TrainingOptions(
+        iterations=STEPS,
+        batch_size=2,
+        learning_rate=0.02,
+        crop=(120, 160),
+        scale=(1.0, 1.0),
+        colour=0.0,
+        workers=0,
+        device="cpu",
+        checkpoint_every=20,
+    )
+    learn(network, images, options, WEIGHTS)
     return Predictor(network, device="cpu")
 
 
