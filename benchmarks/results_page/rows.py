@@ -6,31 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from controller.simulation.results import ROW
 from tenth.errors import DataError
 
 Row = dict[str, Any]
-
-COLUMNS = (
-    "strategy",
-    "network",
-    "annotator",
-    "initial_share",
-    "seed",
-    "round",
-    "budget",
-    "pixel_share",
-    "keys",
-    "miou_val",
-    "miou_test",
-    "miou_test_seq05vd",
-    "initial_miou_test",
-    "full_label_miou_test",
-    "ratio",
-    "gap_closed",
-    "wrong_share",
-    "seconds",
-)
-"""The columns of ``label_efficiency.json`` and ``transfer.json``, all of them and no other."""
 
 RUN = ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
 """What tells rows apart, next to the sizes below."""
@@ -54,7 +33,7 @@ def check(rows: Sequence[Row], file: str) -> None:
     """
     for number, row in enumerate(rows):
         where = f"{file}, row {number}"
-        missing, more = set(COLUMNS) - set(row), set(row) - set(COLUMNS)
+        missing, more = set(ROW) - set(row), set(row) - set(ROW)
         if missing or more:
             raise DataError(
                 f"{where}: columns missing: {sorted(missing) or 'none'}, unknown: {sorted(more) or 'none'}. "

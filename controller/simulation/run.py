@@ -245,7 +245,7 @@ class Curve:
         recipe = self.run.recipe
         options = training_options(
             self.simulation,
-            self.simulation.round_steps,
+            self.simulation.steps_of(number),
             self.run.seed + 1000 * number,
             consistency=recipe.consistency,
             mix=recipe.mix,

@@ -68,7 +68,10 @@ class Simulation:
     region_size : int
         Mean pixels of a superpixel.
     initial_steps, round_steps : int
-        Training steps of the initial model, and of each round from the model before.
+        Training steps of the initial model, and of a round from the model before, on average.
+    schedule : {"proportional", "equal"}
+        Whether a round's steps grow with its labelled images, so that the last group is seen as often as the
+        first, or all rounds get the same.
     batch_size : int
         Images in a step.
     learning_rate : float
@@ -91,6 +94,7 @@ class Simulation:
     region_size: int = 170
     initial_steps: int = 600
     round_steps: int = 300
+    schedule: Literal["proportional", "equal"] = "proportional"
     batch_size: int = 8
     learning_rate: float = 0.01
     crf: CRFOptions = field(default_factory=CRFOptions)
@@ -112,12 +116,21 @@ class Simulation:
         """Steps of the model after the last round; the bounds get as many."""
         return (self.initial_steps if self.initial else 0) + self.groups * self.round_steps
 
+    def steps_of(self, number: int) -> int:
+        """Return the training steps of round `number`, the first of which is 1."""
+        if self.schedule == "equal":
+            return self.round_steps
+        images = [self.initial + round_ * self.group_size for round_ in range(1, self.groups + 1)]
+        total = self.groups * self.round_steps
+        ends = [total * sum(images[:round_]) // sum(images) for round_ in (number - 1, number)]
+        return max(1, ends[1] - ends[0])
+
     def identity(self, *, of: Literal["run", "bound", "initial"] = "run") -> dict[str, Any]:
         """Return what the result depends on, as JSON; a bound does not depend on how regions are asked."""
         values = asdict(self)
         left_out = {"device"}
         if of != "run":
-            left_out |= {"region_size", "crf", "noise", "group_size"}
+            left_out |= {"region_size", "crf", "noise", "group_size", "schedule"}
         if of == "initial":
             left_out |= {"groups", "round_steps"}
         return {name: value for name, value in values.items() if name not in left_out}

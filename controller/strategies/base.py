@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -139,7 +140,7 @@ class Strategy(Protocol):
         """
 
 
-class EntropyRanked:
+class EntropyRanked(ABC):
     """What most strategies share: images by the network's summed entropy, regions by falling score.
 
     Parameters
@@ -168,9 +169,9 @@ class EntropyRanked:
         """
         return image_entropy(self.given(probabilities))
 
+    @abstractmethod
     def region_scores(self, maps: ImageMaps) -> npt.NDArray[np.float64]:
         """Return a score a region; each strategy says how."""
-        raise NotImplementedError
 
     def select(self, maps: ImageMaps, budget_pixels: int) -> list[int]:
         """Return the regions with the highest scores that fit into the budget."""
