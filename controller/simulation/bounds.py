@@ -44,6 +44,8 @@ def training_options(simulation: Simulation, steps: int, seed: int, **changes: A
         iterations=steps,
         batch_size=simulation.batch_size,
         learning_rate=simulation.learning_rate,
+        class_weighting=simulation.class_weighting,
+        scale=simulation.scale,
         seed=seed,
         device=simulation.device,
         precision=simulation.precision,

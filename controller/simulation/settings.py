@@ -76,6 +76,9 @@ class Simulation:
         Images in a step.
     learning_rate : float
         Of the first step of each training.
+    class_weighting : {"none", "frequency"}
+    scale : tuple of float
+        See `tenth.segmentation.training.TrainingOptions`.
     crf : CRFOptions
         Of the CRF.
     device, precision : str
@@ -96,7 +99,9 @@ class Simulation:
     round_steps: int = 300
     schedule: Literal["proportional", "equal"] = "proportional"
     batch_size: int = 8
-    learning_rate: float = 0.01
+    learning_rate: float = 0.04
+    class_weighting: Literal["none", "frequency"] = "frequency"
+    scale: tuple[float, float] = (0.75, 1.5)
     crf: CRFOptions = field(default_factory=CRFOptions)
     device: str = "auto"
     precision: Literal["auto", "f32", "bf16"] = "auto"
