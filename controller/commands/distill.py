@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from controller.commands.simulate import parse_options, parse_size
 from controller.options import ListsCommand, echo_result, make_progress, output_options, table
+from controller.training_options import training_options
 
 
 @click.command(
@@ -57,18 +57,7 @@ from controller.options import ListsCommand, echo_result, make_progress, output_
     help="KL(teacher ‖ student), or the thesis's KL(student ‖ teacher).",
 )
 @click.option("--iterations", default=30000, show_default=True, help="Training steps.")
-@click.option("--size", callback=parse_size, help="Resize images to WIDTHxHEIGHT; their own size by default.")
-@click.option(
-    "--option",
-    "network_options",
-    multiple=True,
-    callback=parse_options,
-    help="Options of the student, NAME=VALUE.",
-)
-@click.option("--batch-size", default=8, show_default=True, help="Images in a step.")
-@click.option("--learning-rate", default=0.01, show_default=True, help="Of the first step.")
-@click.option("--seed", default=0, show_default=True, help="Of the start weights and of the training.")
-@click.option("--device", default="auto", show_default=True, help="'cpu', 'cuda', 'cuda:1' or 'auto'.")
+@training_options(option="Options of the student, NAME=VALUE.")
 @output_options
 def command(
     teachers: tuple[str, ...],

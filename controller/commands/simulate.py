@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from controller.options import ListsCommand, echo_result, make_progress, output_options, table
-
-
-def parse_size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
-    """Return (width, height) of a text such as 240x180."""
-    if value is None:
-        return None
-    try:
-        width, height = (int(part) for part in value.lower().split("x"))
-    except ValueError:
-        width = height = 0
-    if width < 16 or height < 16:
-        raise click.BadParameter(
-            f"'{value}' is no size of at least 16x16; write WIDTHxHEIGHT, as in 240x180."
-        )
-    return width, height
-
-
-def parse_options(
-    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return NAME=VALUE texts as a mapping; values are JSON where they can be read so, else texts."""
-    options: dict[str, Any] = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals:
-            raise click.BadParameter(f"'{value}' is no NAME=VALUE.")
-        try:
-            options[name] = json.loads(text)
-        except ValueError:
-            options[name] = text
-    return options
+from controller.training_options import training_option
 
 
 @click.command(
@@ -76,20 +45,14 @@ def parse_options(
 @click.option("--network", default="icnet", show_default=True, help="Registered network.")
 @click.option("--encoder", default="efficientnet-lite0", show_default=True, help="Its encoder.")
 @click.option("--weights", default="imagenet", show_default=True, help="Start of the encoder; '' is random.")
-@click.option(
-    "--option",
-    "more",
-    multiple=True,
-    callback=parse_options,
-    help="Further options of the network, NAME=VALUE, as in --option scale=2.0.",
-)
-@click.option("--size", callback=parse_size, help="Resize images to WIDTHxHEIGHT; their own size by default.")
+@training_option("option", "Further options of the network, NAME=VALUE, as in --option scale=2.0.")
+@training_option("size")
 @click.option("--region-size", default=170, show_default=True, help="Mean pixels of a superpixel.")
 @click.option("--exact", is_flag=True, help="Paint the true classes of a region that holds several.")
 @click.option("--noise", default=0.0, show_default=True, help="Share of answers that name a wrong class.")
 @click.option("--initial-steps", default=600, show_default=True, help="Training steps of the initial model.")
 @click.option("--round-steps", default=300, show_default=True, help="Training steps of each round.")
-@click.option("--batch-size", default=8, show_default=True, help="Images in a step.")
+@training_option("batch-size")
 @click.option(
     "--labels",
     type=click.Choice(["own", "thesis", "answers", "ours"]),
@@ -102,7 +65,7 @@ def parse_options(
 @click.option(
     "--without-bounds", is_flag=True, help="Leave out the trainings on the initial labels and on all labels."
 )
-@click.option("--device", default="auto", show_default=True, help="'cpu', 'cuda', 'cuda:1' or 'auto'.")
+@training_option("device")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Results, JSON.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Learning curves, PNG.")
 @click.option("--resume", is_flag=True, help="Go on with the results in --out.")
@@ -123,7 +86,7 @@ def command(**options: Any) -> None:
     network_options: dict[str, Any] = {}
     if options["encoder"]:
         network_options = {"encoder": options["encoder"], "weights": options["weights"] or None}
-    network_options |= options["more"]
+    network_options |= options["network_options"]
     names = ("network", "initial", "groups", "group_size", "region_size", "initial_steps", "round_steps")
     simulation = Simulation(
         dataset=str(options["dataset"]),

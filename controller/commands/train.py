@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from controller.commands.simulate import parse_options, parse_size
 from controller.options import echo_result, make_progress, output_options, workspace_option
+from controller.training_options import training_options
 
 ALONE = ("network", "dataset", "out", "iterations")
 
@@ -33,18 +33,14 @@ Examples:
     help="With --network: folder of model versions that the result is added to.",
 )
 @click.option("--iterations", type=click.IntRange(min=1), help="With --network: training steps.")
-@click.option("--size", callback=parse_size, help="With --network: resize images to WIDTHxHEIGHT.")
-@click.option(
-    "--option",
-    "network_options",
-    multiple=True,
-    callback=parse_options,
-    help="With --network: its options, NAME=VALUE.",
+@training_options(
+    size="With --network: resize images to WIDTHxHEIGHT.",
+    option="With --network: its options, NAME=VALUE.",
+    batch_size="With --network: images in a step.",
+    learning_rate="With --network: of the first step.",
+    seed="With --network: of start weights and training.",
+    device="With --network: 'cpu', 'cuda' or 'auto'.",
 )
-@click.option("--batch-size", default=8, show_default=True, help="With --network: images in a step.")
-@click.option("--learning-rate", default=0.01, show_default=True, help="With --network: of the first step.")
-@click.option("--seed", default=0, show_default=True, help="With --network: of start weights and training.")
-@click.option("--device", default="auto", show_default=True, help="With --network: 'cpu', 'cuda' or 'auto'.")
 @output_options
 def command(workspace: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     """Train the initial model; once there is one, train it further on all labels so far.

@@ -16,7 +16,7 @@ from tenth.progress import SILENT, Progress
 from tenth.segmentation.distillation.ensemble import Ensemble
 from tenth.segmentation.distillation.store import SoftLabelStore
 from tenth.segmentation.evaluation import LabelledSample
-from tenth.segmentation.inference import Predictor
+from tenth.segmentation.inference import ImagePredictor, Predictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.prefetch import prefetched
 
@@ -29,7 +29,7 @@ def temperature_of(network: str) -> float:
     return THESIS_TEMPERATURES.get(network, 4.0)
 
 
-class EnsemblePredictor:
+class EnsemblePredictor(ImagePredictor):
     """The teachers as one predictor.
 
     Parameters
@@ -53,11 +53,6 @@ class EnsemblePredictor:
         """
         logits = (torch.from_numpy(predictor.logits(image))[None] for predictor in self.predictors)
         result: NDArray[np.float32] = self.ensemble.probabilities(logits)[0].numpy()
-        return result
-
-    def labels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the most probable class (H, W) uint8 of each pixel of an image (H, W, 3) uint8."""
-        result: NDArray[np.uint8] = self.probabilities(image).argmax(0).astype(np.uint8)
         return result
 
 

@@ -21,10 +21,10 @@ from tenth.errors import DataError
 from tenth.segmentation.export.extras import need, need_openvino
 from tenth.segmentation.export.graph import INPUT
 from tenth.segmentation.export.metadata import ExportMetadata
-from tenth.segmentation.inference import check_image
+from tenth.segmentation.inference import ImagePredictor, check_image
 
 
-class ExportedPredictor(ABC):
+class ExportedPredictor(ImagePredictor, ABC):
     """Predicts images of any size with an exported model; see the module for what happens to their size.
 
     Attributes
@@ -36,23 +36,7 @@ class ExportedPredictor(ABC):
     metadata: ExportMetadata
 
     def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the class probabilities of each pixel.
-
-        Parameters
-        ----------
-        image : ndarray
-            (H, W, 3) uint8 RGB.
-
-        Returns
-        -------
-        ndarray
-            (C, H, W) float32 in 0..1, summing to 1 over the classes within 1e-5.
-
-        Raises
-        ------
-        DataError
-            When `image` is something else.
-        """
+        """Return the class probabilities of each pixel, see `ImagePredictor`."""
         check_image(image)
         found = self._run(self._input(fitted(image, self.metadata.input_size)))
         size = image.shape[:2]
@@ -60,17 +44,6 @@ class ExportedPredictor(ABC):
             resized = F.interpolate(torch.from_numpy(found), size, mode="bilinear", antialias=True)
             found = resized.clamp_(0, 1).numpy()
         return np.ascontiguousarray(found[0])
-
-    def labels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the most probable class of each pixel of `image` (H, W, 3) uint8: (H, W) uint8.
-
-        Raises
-        ------
-        DataError
-            When `image` is something else.
-        """
-        labels: NDArray[np.uint8] = self.probabilities(image).argmax(axis=0).astype(np.uint8)
-        return labels
 
     def _input(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         mean, std = (np.array(v, np.float32) for v in (self.metadata.mean, self.metadata.std))
