@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -45,7 +45,7 @@ class Standalone:
         is, whenever its turn comes.
     network_options : dict
         Of the network.
-    batch_size, learning_rate, seed, device
+    batch_size, learning_rate, seed, device, class_weighting, scale
         As in `TrainingOptions`; the seed is that of the start weights, too.
     """
 
@@ -59,6 +59,8 @@ class Standalone:
     learning_rate: float = 0.01
     seed: int = 0
     device: str = "auto"
+    class_weighting: Literal["none", "frequency"] = "none"
+    scale: tuple[float, float] = (0.5, 2.0)
 
     def options(self, distillation: DistillationLoss | None = None) -> TrainingOptions:
         """Return how to train."""
@@ -68,6 +70,8 @@ class Standalone:
             learning_rate=self.learning_rate,
             seed=self.seed,
             device=self.device,
+            class_weighting=self.class_weighting,
+            scale=self.scale,
             distillation=distillation,
         )
 
@@ -87,8 +91,19 @@ def read_splits(job: Standalone, dataset: FolderDataset, progress: Progress = SI
     splits: dict[str, Images] = {}
     for name in names:
         samples = dataset.split(name, require_labels=True)
-        splits[name] = samples if job.size is None else load_pictures(samples, job.size, progress)
+        splits[name] = sized(samples, job.size, progress)
     return splits
+
+
+def sized(samples: Sequence[Sample], size: tuple[int, int] | None, progress: Progress = SILENT) -> Images:
+    """Return the images, resized and in memory where there is a size, else to be read when asked for.
+
+    Raises
+    ------
+    DataError
+        When one that is to be resized cannot be read.
+    """
+    return samples if size is None else load_pictures(samples, size, progress)
 
 
 def measure(

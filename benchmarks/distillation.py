@@ -1,0 +1,205 @@
+"""Distillation on a real data set: all trainings behind tables 4.1 to 4.4 of docs/results.md.
+
+    python -m benchmarks.distillation --dataset camvid --weights espnetv2_s_2.0_city_1024x512.pth
+
+Trains the teachers, stores what they say together, then trains each student alone, on labels and soft labels
+together, and on soft labels only. A student alone gets as many steps as fit into the seconds of a distilled
+one; the mode ``alone-longer`` gets the seconds that the soft labels took on top. What is done is not done
+again, so a killed call is repeated. Two processes share the work with ``--part 0/2`` and ``--part 1/2``. Then
+``python -m benchmarks.distillation_runtimes`` measures how fast the results are, and writes both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from controller.distill import distill
+from controller.simulation.results import write_json
+from controller.standalone import Standalone, read_splits, train_alone
+from tenth.progress import Progress
+from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.distillation import DistillationLoss, SoftLabelStore
+from tenth.segmentation.distillation.teachers import TaughtImage, temperature_of
+from tenth.segmentation.networks import NetworkSpec
+from tenth.segmentation.training import train
+
+IMAGENET = {"encoder": "efficientnet-lite0", "weights": "imagenet"}
+OPTIONS: dict[str, dict[str, Any]] = {"icnet": IMAGENET, "deeplabv3plus": IMAGENET, "enet": {}, "erfnet": {}}
+RATES = {"icnet": 0.04, "deeplabv3plus": 0.04, "espnetv2": 0.02, "enet": 0.1, "erfnet": 0.1}
+"""Learning rates, those of ICNet and ENet chosen on val by trainings of 500 to 600 steps."""
+
+TEACHERS = {"icnet": 2400, "deeplabv3plus": 1200, "espnetv2": 480}
+"""The teachers and their steps; the thesis's ERFNet is left to the students, for it has no weights to start
+from, while ESPNetv2 comes from Cityscapes."""
+
+TEACHER_SEED = 100  # no student is its own teacher
+STUDENTS = ("enet", "icnet", "erfnet")
+MODES = ("distilled", "alone", "kl-only", "alone-longer")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all trainings share.
+
+    Parameters
+    ----------
+    dataset, folder : Path
+        Data set, and where everything is kept.
+    size : tuple of int
+        Width and height.
+    weights : Path
+        ESPNetv2's, of Cityscapes.
+    steps : int
+        Of a distilled student.
+    """
+
+    dataset: Path
+    folder: Path
+    size: tuple[int, int]
+    weights: Path
+    steps: int
+    progress: Progress
+
+    def training(self, network: str, folder: str, steps: int, seed: int) -> Standalone:
+        """Return the training of a network, the result of which goes to a folder of the work's."""
+        options = OPTIONS.get(network)
+        if options is None:
+            options = {"scale": 2.0, "weights": str(self.weights), "class_map": "cityscapes-camvid-wall"}
+        return Standalone(
+            self.dataset,
+            self.folder / folder,
+            network,
+            steps,
+            self.size,
+            options,
+            learning_rate=RATES[network],
+            seed=seed,
+            class_weighting="frequency",
+            scale=(0.75, 1.5),
+        )
+
+    def file(self, name: str) -> Path:
+        """Return the file of a job's report."""
+        return self.folder / "jobs" / f"{name}.json"
+
+    def report(self, name: str) -> dict[str, Any]:
+        """Return the report of a job, once this or another process has written it."""
+        while not self.file(name).exists():
+            time.sleep(1)
+        found: dict[str, Any] = json.loads(self.file(name).read_text(encoding="utf-8"))
+        return found
+
+
+def loss_of(network: str, *, kl_only: bool = False) -> DistillationLoss:
+    """Return the thesis's loss of a student, with Hinton's direction of the divergence."""
+    return DistillationLoss(temperature_of(network), hard_weight=0.0 if kl_only else 1.0)
+
+
+def teach(work: Work, network: str) -> dict[str, Any]:
+    """Train a teacher."""
+    return train_alone(work.training(network, "teachers", TEACHERS[network], TEACHER_SEED), work.progress)
+
+
+def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
+    """Train a student in one of `MODES`."""
+    if mode in ("distilled", "kl-only"):
+        teachers = [f"{name}={work.report(f'teacher-{name}')['folder']}" for name in TEACHERS]
+        job = work.training(network, "students", work.steps, seed)
+        return distill(job, teachers, [], loss_of(network, kl_only=mode == "kl-only"), work.progress)
+    steps = steps_alone(work, network, longer=mode == "alone-longer")
+    return train_alone(work.training(network, "students", steps, seed), work.progress)
+
+
+def steps_alone(work: Work, network: str, *, longer: bool) -> int:
+    """Return the steps of a student alone that take as long as those of a distilled one."""
+    seconds: dict[str, float] = work.report(f"step-{network}")
+    total: float = work.steps * seconds["distilled"]
+    if longer:
+        total += work.report("enet-distilled-s0")["soft_label_seconds"]
+    return round(total / seconds["alone"])
+
+
+def step_seconds(work: Work, network: str, steps: int = 5, repeats: int = 5) -> dict[str, float]:
+    """Return the seconds of a step alone and of a distilled one, measured in turns."""
+    work.report("enet-distilled-s0")  # the soft labels are there
+    job = work.training(network, "students", steps, 0)
+    dataset = FolderDataset(job.dataset)
+    images = read_splits(job, dataset)["train"]
+    folder = job.out / "soft-labels"
+    identity = json.loads((folder / "soft_labels.json").read_text(encoding="utf-8"))["identity"]
+    store = SoftLabelStore.open(folder, identity)
+    taught = [TaughtImage(image, store) for image in images]
+    module = NetworkSpec(network, len(dataset.classes), job.network_options).build()
+    taken: dict[str, list[float]] = {"distilled": [], "alone": []}
+    for _ in range(repeats):
+        taken["distilled"].append(train(module, taught, job.options(loss_of(network))).seconds / steps)
+        taken["alone"].append(train(module, images, job.options()).seconds / steps)
+    return {name: median(times) for name, times in taken.items()}
+
+
+def jobs(work: Work, seeds: Sequence[int]) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    """Yield names and what to do for them, the most wanted first."""
+    for network in TEACHERS:
+        yield f"teacher-{network}", partial(teach, work, network)
+    for network, seed in order(seeds):
+        for mode in MODES:
+            if mode == "alone" and seed == seeds[0]:
+                yield f"step-{network}", partial(step_seconds, work, network)
+            yield f"{network}-{mode}-s{seed}", partial(study, work, network, mode, seed)
+
+
+def order(seeds: Sequence[int]) -> list[tuple[str, int]]:
+    """Return students and seeds: ERFNet, the slowest, comes last."""
+    quick = [(network, seed) for seed in seeds for network in STUDENTS if network != "erfnet"]
+    return quick + [("erfnet", seed) for seed in seeds]
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the options that this module and the measuring of runtimes share."""
+    options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    options.add_argument("--dataset", required=True, type=Path, help="data set folder")
+    options.add_argument("--weights", required=True, type=Path, help="ESPNetv2's of Cityscapes, width 2.0")
+    options.add_argument("--size", default="240x180", help="images are resized to this")
+    options.add_argument("--steps", type=int, default=1200, help="of a distilled student")
+    options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves it alone")
+    options.add_argument("--work", type=Path, default=Path(".cache/distillation"))
+    return options
+
+
+def work_of(arguments: argparse.Namespace) -> Work:
+    """Return what the options describe."""
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    width, height = map(int, arguments.size.split("x"))
+    paths = (arguments.dataset, arguments.work)
+    return Work(*paths, (width, height), arguments.weights, arguments.steps, Progress(None))
+
+
+def main() -> None:
+    """Do this process's share of the trainings."""
+    options = parser(__doc__)
+    options.add_argument("--part", default="0/1", help="which of how many processes this is: 0/2, 1/2")
+    options.add_argument("--only", default="", help="only jobs whose name contains this")
+    arguments = options.parse_args()
+    work = work_of(arguments)
+    part, parts = map(int, arguments.part.split("/"))
+    for number, (name, perform) in enumerate(jobs(work, arguments.seeds)):
+        mine = number % parts == part and arguments.only in name
+        if mine and not work.file(name).exists():
+            print(name, flush=True)
+            write_json(work.file(name), perform())
+
+
+if __name__ == "__main__":
+    main()
