@@ -2,14 +2,15 @@
 
 The graph's input has one size. An image of another size is resized to it (Pillow's bilinear filter, which
 averages where it shrinks), and the probabilities back to the image's (the same filter): sides keep no ratio,
-so pools of mixed sizes are better served by torch. Both runtimes compute in float32, on the CPU, with as many
-threads as torch.
+so pools of mixed sizes are better served by torch. Both runtimes compute in float32 unless told
+otherwise, on the CPU, with as many threads as torch.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -98,6 +99,8 @@ class OpenVinoPredictor(ExportedPredictor):
         The content of an ONNX file, or the path of the ``.xml``.
     source : str, optional
         Names the file in messages.
+    precision : {"f32", "bf16"}, optional
+        In which the network is computed; float32, for the ranking of regions depends on small probabilities.
 
     Raises
     ------
@@ -107,11 +110,16 @@ class OpenVinoPredictor(ExportedPredictor):
         When the file is damaged, or was not written by `to_onnx` or `write_openvino`.
     """
 
-    def __init__(self, model: bytes | Path, source: str = "The exported file") -> None:
+    def __init__(
+        self,
+        model: bytes | Path,
+        source: str = "The exported file",
+        precision: Literal["f32", "bf16"] = "f32",
+    ) -> None:
         core = need_openvino().Core()
         # Left to itself it computes in bfloat16 where the processor can.
         settings = {
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }

@@ -1,0 +1,256 @@
+"""How fast the trained teachers, their ensemble and the students are (table 4.5), and the rows of chapter 4.
+
+    python -m benchmarks.distillation_runtimes --dataset camvid --weights espnetv2_s_2.0_city_1024x512.pth
+
+Takes what benchmarks.distillation has trained so far. All are timed in turns, from an image in memory to
+its labels: every model in torch, those of the first seed in ONNX Runtime and OpenVINO too, in float32 and
+bfloat16 where the runtime can; each of these is also measured on val and test. Writes
+benchmarks/results/distillation.json (the rows) and distillation_details.json (IoU on train, the ranking of
+regions in bfloat16, settings).
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.distillation import MODES, STUDENTS, TEACHERS, Work, loss_of, parser, work_of
+from benchmarks.jobs import RESULTS
+from controller.maps import Division, View
+from controller.selection import budget_pixels
+from controller.simulation.results import write_json
+from controller.standalone import Images, measure, read_splits
+from controller.strategies import build_strategy
+from tenth.segmentation.crf import CRFOptions
+from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.distillation import Ensemble, class_weights
+from tenth.segmentation.distillation.teachers import EnsemblePredictor, describe
+from tenth.segmentation.export import OnnxPredictor, OpenVinoPredictor, to_onnx
+from tenth.segmentation.inference import ImagePredictor, Predictor
+from tenth.workspace.exports import metadata_of
+from tenth.workspace.models import LoadedModel, ModelStore
+
+TORCH = "torch f32"
+REGION_PIXELS = 40
+
+Build = Callable[[LoadedModel, tuple[int, int]], ImagePredictor]
+
+
+def _onnx(model: LoadedModel, size: tuple[int, int]) -> bytes:
+    return to_onnx(model.network, metadata_of(model, (size[1], size[0])))
+
+
+RUNTIMES: dict[str, Build] = {
+    TORCH: lambda model, _: Predictor(model.network, "cpu"),
+    "torch bf16": lambda model, _: Predictor(model.network, "cpu", "bf16"),
+    "onnxruntime f32": lambda model, size: OnnxPredictor(_onnx(model, size)),
+    "openvino f32": lambda model, size: OpenVinoPredictor(_onnx(model, size)),
+    "openvino bf16": lambda model, size: OpenVinoPredictor(_onnx(model, size), precision="bf16"),
+}
+"""ONNX Runtime computes nothing but float32 on processors."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A row's model."""
+
+    network: str
+    mode: str
+    seed: int
+    loss: str
+    seconds: float
+    models: list[LoadedModel]
+    ensemble: Ensemble | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Of all networks together."""
+        return sum(each.numel() for model in self.models for each in model.network.parameters())
+
+    def predictor(self, runtime: str, size: tuple[int, int]) -> ImagePredictor:
+        """Return it at work."""
+        if self.ensemble is None:
+            return RUNTIMES[runtime](self.models[0], size)
+        precision: Any = runtime.removeprefix("torch ")
+        members = [Predictor(model.network, "cpu", precision) for model in self.models]
+        return EnsemblePredictor(self.ensemble, members)
+
+    def runtimes(self, first_seed: int) -> list[str]:
+        """Return the runtimes that it is measured in."""
+        if self.ensemble is not None:
+            return [TORCH, "torch bf16"]
+        wanted = self.seed == first_seed and self.mode in ("alone", "distilled")
+        return list(RUNTIMES) if wanted else [TORCH]
+
+
+def trained(work: Work, seeds: list[int]) -> dict[str, Trained]:
+    """Return what there is, by the name of its job."""
+    found: dict[str, Trained] = {}
+    for network in TEACHERS:
+        _add(found, work, f"teacher-{network}", network, "teacher")
+    for seed in seeds:
+        for network in STUDENTS:
+            for mode in MODES:
+                _add(found, work, f"{network}-{mode}-s{seed}", network, mode)
+    taught = next((work.report(name) for name, each in found.items() if each.mode == "distilled"), None)
+    if taught:
+        found["ensemble"] = _ensemble([found[f"teacher-{network}"] for network in TEACHERS], taught)
+    return found
+
+
+def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: str) -> None:
+    if not work.file(name).exists():
+        return
+    report = work.report(name)
+    folder = Path(report["folder"])
+    kind = "alone" if mode == "alone-longer" else mode
+    seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
+    model = ModelStore(folder.parent).load(folder.name)
+    found[name] = Trained(network, kind, report["seed"], _loss(network, mode), seconds, [model])
+
+
+def _loss(network: str, mode: str) -> str:
+    if mode not in ("distilled", "kl-only"):
+        return "cross-entropy"
+    loss = loss_of(network)
+    divergence = (
+        f"{loss.weight:g} · KL(teachers ‖ student), T {loss.temperature:g}, mean of pixels and classes"
+    )
+    return divergence if mode == "kl-only" else f"cross-entropy + {divergence}"
+
+
+def _ensemble(teachers: list[Trained], report: Mapping[str, Any]) -> Trained:
+    known = [report["models"][teacher.network] for teacher in teachers]
+    temperatures = [each["temperature"] for each in known]
+    ious = [np.array(each["splits"]["train"]["class_iou"], np.float64) for each in known]
+    together = Ensemble([teacher.network for teacher in teachers], temperatures, class_weights(ious))
+    return Trained(
+        "+".join(teacher.network for teacher in teachers),
+        "ensemble",
+        teachers[0].seed,
+        "class-wise IoU on train as weights, T " + ", ".join(f"{each:g}" for each in temperatures),
+        sum(teacher.seconds for teacher in teachers),
+        [model for teacher in teachers for model in teacher.models],
+        together,
+    )
+
+
+def milliseconds(
+    predictors: Mapping[tuple[str, str], ImagePredictor], image: NDArray[np.uint8], repeats: int, work: Work
+) -> dict[tuple[str, str], float]:
+    """Return the median milliseconds of an image, all predictors taking turns."""
+    for predictor in predictors.values():
+        predictor.labels(image)
+    taken: dict[tuple[str, str], list[float]] = {name: [] for name in predictors}
+    turns = [name for _ in range(repeats) for name in predictors]
+    for name in work.progress.over(turns, len(turns), "Timing", "image"):
+        start = perf_counter()
+        predictors[name].labels(image)
+        taken[name].append(perf_counter() - start)
+    return {name: 1000 * median(times) for name, times in taken.items()}
+
+
+def asked_alike(one: ImagePredictor, other: ImagePredictor, images: Images) -> dict[str, float]:
+    """Return the share of the regions that both predictors would have asked, by strategy."""
+    shares: dict[str, list[float]] = {"sp": [], "sp-crf": []}
+    division = Division(size=REGION_PIXELS)
+    for sample in images:
+        picture, _ = sample.load()
+        for name, found in shares.items():
+            strategy = build_strategy(name, 0)
+            regions = division.regions(strategy, picture)
+            asked = [
+                set(
+                    strategy.select(
+                        View(strategy, each, CRFOptions()).maps(picture, regions),  # type: ignore[arg-type]
+                        budget_pixels(0.1, *picture.shape[:2]),
+                    )
+                )
+                for each in (one, other)
+            ]
+            found.append(len(asked[0] & asked[1]) / len(asked[0]))
+    return {name: float(np.mean(found)) for name, found in shares.items()}
+
+
+def main() -> None:
+    """Time, measure and write."""
+    options = parser(__doc__)
+    options.add_argument("--repeats", type=int, default=30)
+    options.add_argument("--out", type=Path, default=RESULTS / "distillation.json")
+    arguments = options.parse_args()
+    work = work_of(arguments)
+    models = trained(work, arguments.seeds)
+    dataset = FolderDataset(work.dataset)
+    job = work.training("icnet", "students", 1, 0)
+    splits = read_splits(job, dataset, work.progress)
+    measured = {name: splits[name] for name in ("val", "test")}
+    predictors = {
+        (name, runtime): model.predictor(runtime, work.size)
+        for name, model in models.items()
+        for runtime in model.runtimes(arguments.seeds[0])
+    }
+    taken = milliseconds(predictors, splits["test"][0].load()[0], arguments.repeats, work)
+    rows, details = [], []
+    for (name, runtime), predictor in predictors.items():
+        figures: Any = describe(measure(predictor, measured, dataset, f"{name}, {runtime}", work.progress))
+        row = row_of(models[name], runtime, figures, taken[name, runtime])
+        rows.append(row)
+        details.append({"job": name, "runtime": runtime, "class_iou_val": figures["val"]["class_iou"]})
+        if runtime.endswith("bf16"):
+            exact = predictors[name, runtime.replace("bf16", "f32")]
+            details[-1]["asked_alike"] = asked_alike(exact, predictor, splits["val"])
+    write_json(arguments.out, {"runs": rows})
+    about = {**about_runs(work, models, arguments.seeds), "classes": dataset.classes.names}
+    write_json(
+        arguments.out.with_name(f"{arguments.out.stem}_details.json"), {"about": about, "runs": details}
+    )
+    print(f"{len(rows)} rows in {arguments.out}")
+
+
+def row_of(model: Trained, runtime: str, figures: Mapping[str, Any], taken: float) -> dict[str, Any]:
+    """Return a row of distillation.json."""
+    return {
+        "network": model.network,
+        "mode": model.mode,
+        "seed": model.seed,
+        "loss": model.loss,
+        "miou_val": figures["val"]["miou"],
+        "miou_test": figures["test"]["miou"],
+        "class_iou_test": figures["test"]["class_iou"],
+        "train_seconds": model.seconds,
+        "parameters": model.parameters,
+        "ms_per_image": taken,
+        "runtime": runtime,
+    }
+
+
+def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> dict[str, Any]:
+    """Return what a reader needs to repeat the runs, and what is known of train."""
+    known = [network for network in STUDENTS if work.file(f"step-{network}").exists()]
+    steps = {network: work.report(f"step-{network}") for network in known}
+    first = next((name for name, model in models.items() if model.mode == "distilled"), None)
+    report: dict[str, Any] = work.report(first) if first else {"models": {}}
+    return {
+        "command": f"python -m benchmarks.distillation --dataset DIR --weights FILE --size {work.size[0]}x"
+        f"{work.size[1]} --steps {work.steps} --seeds {' '.join(map(str, seeds))}",
+        "hardware": f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)",
+        "torch": torch.__version__,
+        "teachers": TEACHERS,
+        "step_seconds": steps,
+        "soft_label_seconds": report.get("soft_label_seconds"),
+        "train": {name: model["splits"].get("train") for name, model in report["models"].items()},
+        "loss": asdict(loss_of("icnet")),
+    }
+
+
+if __name__ == "__main__":
+    main()
