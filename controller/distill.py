@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
+from controller.find_teacher import Teacher, find_teachers, load_teacher, temperatures_of
 from controller.standalone import MEASURED, Images, Standalone, fit, measure, read_splits, store
-from tenth.errors import ConfigurationError
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
@@ -19,79 +18,14 @@ from tenth.segmentation.distillation.teachers import (
     describe,
     images_digest,
     stored_confusion,
-    temperature_of,
     write_soft_labels,
 )
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec
 from tenth.workspace.files import write_text
-from tenth.workspace.models import LoadedModel, ModelStore
 from tenth.workspace.plain_json import plain
 
-
-@dataclass(frozen=True)
-class Teacher:
-    """A model version under the name that reports call it by."""
-
-    name: str
-    model: LoadedModel
-
-    @property
-    def identity(self) -> str:
-        """What tells it apart from all others."""
-        return f"{self.model.info.spec.name}:{self.model.info.digest}"
-
-
-def load_teacher(text: str, dataset: FolderDataset) -> Teacher:
-    """Load the teacher that NAME=WHERE describes.
-
-    Parameters
-    ----------
-    text : str
-        WHERE is the folder of a model version, or WORKSPACE:VERSION.
-    dataset : FolderDataset
-        Its classes have to be the teacher's.
-
-    Raises
-    ------
-    ConfigurationError
-        When the text is something else, there is no such folder, or the classes differ.
-    DataError
-        When the version is damaged.
-    """
-    name, _, where = text.partition("=")
-    folder = Path(where)
-    if not (folder / "model.json").is_file():
-        workspace, _, version = where.rpartition(":")
-        folder = Path(workspace) / "models" / version
-    if not name or not (folder / "model.json").is_file():
-        raise ConfigurationError(
-            f"'{text}' names no teacher: write NAME=FOLDER with the folder of a model version (the one with "
-            "model.json in it), or NAME=WORKSPACE:VERSION."
-        )
-    model = ModelStore(folder.parent).load(folder.name)
-    if model.classes.names != dataset.classes.names:
-        raise ConfigurationError(
-            f"Teacher '{name}' knows the classes {', '.join(model.classes.names)}, but {dataset.root} has "
-            f"{', '.join(dataset.classes.names)}. Take a teacher trained on the same classes."
-        )
-    return Teacher(name, model)
-
-
-def temperatures_of(teachers: Sequence[Teacher], given: Sequence[float]) -> list[float]:
-    """Return one temperature a teacher: those given, in order, or the thesis's by network.
-
-    Raises
-    ------
-    ConfigurationError
-        When there are more or fewer than teachers.
-    """
-    if given and len(given) != len(teachers):
-        raise ConfigurationError(
-            f"{len(given)} temperatures do not fit {len(teachers)} teachers; give one for each, in order, "
-            "or none."
-        )
-    return list(given) or [temperature_of(teacher.model.info.spec.name) for teacher in teachers]
+__all__ = ["Teacher", "distill", "load_teacher", "temperatures_of"]
 
 
 def distill(
@@ -108,7 +42,7 @@ def distill(
     job : Standalone
         Data, student and training; soft labels go to ``soft-labels`` in its ``out``.
     teachers : sequence of str
-        For `load_teacher`.
+        For `find_teacher`.
     temperatures : sequence of float
         For `temperatures_of`.
     loss : DistillationLoss
@@ -167,12 +101,7 @@ def soft_labels(
     progress: Progress,
 ) -> tuple[dict[str, Any], list[TaughtImage], list[str]]:
     """Return what is known of the teachers and their ensemble, the images to learn from, the versions."""
-    teachers = [load_teacher(name, dataset) for name in names]
-    if len({teacher.name for teacher in teachers} - {"ensemble", "student"}) < len(teachers):
-        raise ConfigurationError(
-            f"The teachers are called {', '.join(teacher.name for teacher in teachers)}; give each a name of "
-            "its own, neither 'ensemble' nor 'student'."
-        )
+    teachers = [teacher.load() for teacher in find_teachers(names, dataset)]
     temperatures = temperatures_of(teachers, given)
     predictors = [Predictor(teacher.model.network, job.device) for teacher in teachers]
     report: dict[str, Any] = {}

@@ -63,6 +63,20 @@ class Sample:
         return image, labels
 
 
+class UnlabelledSample(Sample):
+    """An image without labels, for what can do without: all its pixels are 255 = ignore."""
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Read the picture, (H, W, 3) uint8 RGB; the labels (H, W) uint8 are all 255."""
+        image = self.load_image()
+        return image, np.full(image.shape[:2], IGNORE, np.uint8)
+
+
+def without_labels(sample: Sample) -> UnlabelledSample:
+    """Return the same image without the labels that it may have."""
+    return UnlabelledSample(sample.key, sample.image, None, sample.classes)
+
+
 class FolderDataset:
     """A data set in ``{split}/images/*``, ``{split}/labels/*.png`` and ``classes.json``.
 

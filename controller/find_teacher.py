@@ -1,0 +1,134 @@
+"""The teachers that NAME=WHERE describes: found and checked without their weights, then loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenth.errors import ConfigurationError
+from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.distillation.teachers import temperature_of
+from tenth.workspace.models import LoadedModel, ModelInfo, ModelStore
+
+RESERVED = {"ensemble", "student"}
+"""Names that reports use for what is no teacher."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model version under the name that reports call it by."""
+
+    name: str
+    model: LoadedModel
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known about it."""
+        return self.model.info
+
+    @property
+    def identity(self) -> str:
+        """What tells it apart from all others."""
+        return _identity(self.info)
+
+
+@dataclass(frozen=True)
+class FoundTeacher:
+    """A teacher that is not in memory.
+
+    Parameters
+    ----------
+    name : str
+        What reports call it by.
+    info : ModelInfo
+        What is known about it.
+    load_model : callable
+        Reads its weights.
+    """
+
+    name: str
+    info: ModelInfo
+    load_model: Callable[[], LoadedModel]
+
+    @property
+    def identity(self) -> str:
+        """What tells it apart from all others."""
+        return _identity(self.info)
+
+    def load(self) -> Teacher:
+        """Read its weights; raises DataError when they are damaged."""
+        return Teacher(self.name, self.load_model())
+
+
+def _identity(info: ModelInfo) -> str:
+    return f"{info.spec.name}:{info.digest}"
+
+
+def find_teacher(text: str, dataset: FolderDataset) -> FoundTeacher:
+    """Find the teacher that NAME=WHERE describes; its weights are not loaded.
+
+    Parameters
+    ----------
+    text : str
+        WHERE is the folder of a model version, or WORKSPACE:VERSION.
+    dataset : FolderDataset
+        Its classes have to be the teacher's.
+
+    Raises
+    ------
+    ConfigurationError
+        When the text is something else, there is no such model, or the classes differ.
+    DataError
+        When the model's description is damaged.
+    """
+    name, _, where = text.partition("=")
+    folder = Path(where)
+    if not (folder / "model.json").is_file():
+        workspace, _, version = where.rpartition(":")
+        folder = Path(workspace) / "models" / version
+    if not name or not (folder / "model.json").is_file():
+        raise ConfigurationError(
+            f"'{text}' names no teacher: write NAME=FOLDER with the folder of a model version (the one with "
+            "model.json in it), or NAME=WORKSPACE:VERSION."
+        )
+    models = ModelStore(folder.parent)
+    info = models.info(folder.name)
+    if info.classes.names != dataset.classes.names:
+        raise ConfigurationError(
+            f"Teacher '{name}' knows the classes {', '.join(info.classes.names)}, but {dataset.root} has "
+            f"{', '.join(dataset.classes.names)}. Take a teacher trained on the same classes."
+        )
+    return FoundTeacher(name, info, lambda: models.load(folder.name))
+
+
+def find_teachers(texts: Sequence[str], dataset: FolderDataset) -> list[FoundTeacher]:
+    """Find several teachers, each under a name of its own; see `find_teacher` for what is raised."""
+    teachers = [find_teacher(text, dataset) for text in texts]
+    if len({teacher.name for teacher in teachers} - RESERVED) < len(teachers):
+        raise ConfigurationError(
+            f"The teachers are called {', '.join(teacher.name for teacher in teachers)}; give each a name of "
+            "its own, neither 'ensemble' nor 'student'."
+        )
+    return teachers
+
+
+def load_teacher(text: str, dataset: FolderDataset) -> Teacher:
+    """Find a teacher and read its weights; see `find_teacher` and `FoundTeacher.load` for what is raised."""
+    return find_teacher(text, dataset).load()
+
+
+def temperatures_of(teachers: Sequence[Teacher | FoundTeacher], given: Sequence[float]) -> list[float]:
+    """Return one temperature a teacher: those given, in order, or the thesis's by network.
+
+    Raises
+    ------
+    ConfigurationError
+        When there are more or fewer than teachers.
+    """
+    if given and len(given) != len(teachers):
+        raise ConfigurationError(
+            f"{len(given)} temperatures do not fit {len(teachers)} teachers; give one for each, in order, "
+            "or none."
+        )
+    return list(given) or [temperature_of(teacher.info.spec.name) for teacher in teachers]
