@@ -16,8 +16,12 @@ DETAILS = ("label_efficiency_details.json", "transfer_details.json")
 ABLATION = "ablation.json"
 """Another place for the runs of the ablation, which may be among those of label efficiency as well."""
 
+DISTILLATION, DISTILLATION_DETAILS = "distillation.json", "distillation_details.json"
+
 MORE = (
     *DETAILS,
+    DISTILLATION,
+    DISTILLATION_DETAILS,
     "strategy_seconds.json",
     "crf_modes.json",
     "espnetv2_zero_shot.json",

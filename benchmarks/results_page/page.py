@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.results_page.asking import table_3_5, table_3_6, table_3_7
+from benchmarks.results_page.distilled import distillation
 from benchmarks.results_page.efficiency import table_3_1, table_3_2, table_3_3, table_3_4
 from benchmarks.results_page.figures import Plot, linked, plots
 from benchmarks.results_page.goals import goals
@@ -109,6 +110,7 @@ def page(results: Results) -> str:
         *crf_modes(results),
         *ablation(results),
         *replication(results),
+        *distillation(results),
         *how(results),
     ]
     return "\n".join(lines).rstrip() + "\n"

@@ -1,0 +1,276 @@
+"""Chapter 4: teachers, their ensemble, students alone and taught, and how fast all of them are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from benchmarks.results_page.load import DISTILLATION, DISTILLATION_DETAILS, Results
+from benchmarks.results_page.rows import Row
+from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
+
+TORCH = "torch f32"
+PRINTED = {"enet": (52.3, 55.8, 52.0), "icnet": (54.7, 57.8, 54.4), "erfnet": (72.34, 72.2, 69.3)}
+"""Tables 4.3 and 4.4 of the thesis, Cityscapes val: alone, distilled, by the soft labels only."""
+
+MODES = {
+    "alone": "alone, as many seconds",
+    "alone, longer": "alone, the soft labels' seconds on top",
+    "distilled": "distilled",
+    "kl-only": "soft labels only",
+}
+
+
+def distillation(results: Results) -> list[str]:
+    """Return the sections on distillation."""
+    rows = [dict(row) for row in results.documents.get(DISTILLATION, {}).get("runs", [])]
+    lines = ["# Distillation", ""]
+    if not rows:
+        return [*lines, f"Not run yet: there is no `{DISTILLATION}`.", ""]
+    details = results.documents.get(DISTILLATION_DETAILS, {})
+    about: Mapping[str, Any] = details.get("about", {})
+    plain = [row for row in rows if row["runtime"] == TORCH]
+    mark_longer(plain)
+    return [
+        *lines,
+        *_words(about),
+        *_goals(plain),
+        *_ensemble_on_train(about),
+        *_ensemble_on_test(plain, about),
+        *_students(plain),
+        *_classes(plain, about),
+        *_times(rows),
+        *_asked_alike(details.get("runs", [])),
+    ]
+
+
+def mark_longer(rows: Iterable[Row]) -> None:
+    """Tell the students alone with the soft labels' seconds on top from the others: they trained longest."""
+    alone: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        if row["mode"] == "alone":
+            alone.setdefault((row["network"], row["seed"]), []).append(row)
+    for found in alone.values():
+        for row in sorted(found, key=lambda each: float(each["train_seconds"]))[1:]:
+            row["mode"] = "alone, longer"
+
+
+def _words(about: Mapping[str, Any]) -> list[str]:
+    steps = ", ".join(f"{name} {count}" for name, count in about.get("teachers", {}).items())
+    seconds = about.get("soft_label_seconds")
+    taken = (
+        ""
+        if seconds is None
+        else f" Measuring the teachers on train and writing their soft labels took {seconds:.0f} s."
+    )
+    return [
+        "Chapter 4 of the thesis on CamVid: teachers are trained on the full labels of train, weighted class "
+        f"by class by their IoU there, and teach students by soft labels. Teachers and their steps: {steps}. "
+        "ESPNetv2 comes from Cityscapes, ICNet and DeepLabv3+ have an EfficientNet-Lite0 of ImageNet; ENet "
+        f"and ERFNet start from nothing.{taken} *Seconds* are of training, on "
+        f"{about.get('hardware', 'unknown hardware')}; a student alone got as many steps as fit into those "
+        "of a distilled one, by the seconds of a step of each, measured in turns. Learning rates were chosen "
+        "on val, and nothing by test.",
+        "",
+        f"    {about.get('command', '')}",
+        "",
+    ]
+
+
+def _of(rows: Sequence[Row], mode: str, network: str | None = None) -> dict[int, Row]:
+    """Return the rows of a mode by seed."""
+    return {row["seed"]: row for row in rows if row["mode"] == mode and network in (None, row["network"])}
+
+
+def _goals(rows: Sequence[Row]) -> list[str]:
+    body = []
+    ensemble = next(iter(_of(rows, "ensemble").values()), None)
+    teachers = [row for row in rows if row["mode"] == "teacher"]
+    if ensemble and teachers:
+        best = max(teachers, key=lambda row: float(row["miou_val"]))
+        over = ensemble["miou_test"] - best["miou_test"]
+        body.append(["ensemble above its best member", "> 0", signed(over), "1", _verdict(over, 0)])
+    for network in ("enet", "icnet"):
+        alone, taught = _of(rows, "alone", network), _of(rows, "distilled", network)
+        pairs = [taught[seed]["miou_test"] - alone[seed]["miou_test"] for seed in taught if seed in alone]
+        if pairs:
+            gain = fmean(pairs)
+            body.append(
+                [
+                    f"{network}, distilled above alone",
+                    "≥ +3",
+                    signed(gain),
+                    seeds(len(pairs)),
+                    _verdict(gain, 0.03),
+                ]
+            )
+    body += _against_ensemble(rows, ensemble)
+    if not body:
+        return []
+    return ["## Goals of distillation", "", *table(["on test", "goal", "here", "seeds", "result"], body)]
+
+
+def _against_ensemble(rows: Sequence[Row], ensemble: Row | None) -> list[list[str]]:
+    body: list[list[str]] = []
+    enet, icnet = (list(_of(rows, "distilled", network).values()) for network in ("enet", "icnet"))
+    if ensemble and enet:
+        faster = ensemble["ms_per_image"] / fmean(row["ms_per_image"] for row in enet)
+        result = "reached" if faster >= 2.5 else "**missed**"
+        body.append(
+            ["enet as fast as the ensemble", "≥ 2.5 times", f"{faster:.1f} times", seeds(len(enet)), result]
+        )
+    if ensemble and icnet:
+        share = fmean(row["miou_test"] for row in icnet) / ensemble["miou_test"]
+        result = "reached" if share >= 0.95 else f"**missed by {100 * (0.95 - share):.1f}**"
+        body.append(
+            [
+                "distilled icnet, of the ensemble's mIoU",
+                "≥ 95 %",
+                f"{100 * share:.1f} %",
+                seeds(len(icnet)),
+                result,
+            ]
+        )
+    return body
+
+
+def _verdict(value: float, level: float) -> str:
+    over = value - level
+    return f"reached by {signed(over)[1:]}" if over >= 0 else f"**missed by {signed(over)[1:]}**"
+
+
+def _ensemble_on_train(about: Mapping[str, Any]) -> list[str]:
+    lines = ["## Table 4.1: the teachers and their ensemble on train", ""]
+    train = {name: each for name, each in about.get("train", {}).items() if each}
+    if not train:
+        return [*lines, "Not run yet.", ""]
+    body = [[name, points(each["miou"]), *map(points, each["class_iou"])] for name, each in train.items()]
+    return [
+        *lines,
+        "IoU in per cent. That of the teachers is what weighs them; the ensemble's is of the soft labels, as "
+        "they were stored. The thesis's means over the classes: ERFNet 84.35, DeepLab 82.30, ICNet 77.7, "
+        "ensemble 87.43.",
+        "",
+        *table(["network", "mIoU", *about["classes"]], body),
+    ]
+
+
+def _ensemble_on_test(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str]:
+    chosen = [row for row in rows if row["mode"] in ("teacher", "ensemble")]
+    body = [
+        [
+            row["network"],
+            points(row["miou_val"]),
+            points(row["miou_test"]),
+            *map(points, row["class_iou_test"]),
+        ]
+        for row in chosen
+    ]
+    head = ["network", "val", "test", *about.get("classes", [])]
+    return [
+        "## Table 4.2: the teachers and their ensemble on val and test",
+        "",
+        "Classes on test. The thesis, Cityscapes val: ensemble 75.44 of members with 67.7, 72.34 and 69.3.",
+        "",
+        *table(head, body),
+    ]
+
+
+def _students(rows: Sequence[Row]) -> list[str]:
+    lines = ["## Tables 4.3 and 4.4: students alone, distilled, and by the soft labels only", ""]
+    body = []
+    for network, printed in PRINTED.items():
+        for mode, words in MODES.items():
+            found = _of(rows, mode, network)
+            thesis = dict(zip(("alone", "distilled", "kl-only"), printed, strict=True)).get(mode)
+            mean = [
+                fmean(float(row[column]) for row in found.values()) if found else None
+                for column in ("miou_val", "miou_test")
+            ]
+            seconds = f"{fmean(row['train_seconds'] for row in found.values()):.0f}" if found else NOTHING
+            gains = _gains(found, _of(rows, "alone", network)) if mode != "alone" else NOTHING
+            cells = [seeds(len(found)) if found else "not run yet", seconds, *map(points, mean), gains]
+            body.append([network, words, *cells, NOTHING if thesis is None else f"{thesis:.1f}"])
+    head = ["network", "mode", "seeds", "seconds", "val", "test", "above alone, seed by seed", "thesis"]
+    return [*lines, *table(head, body)]
+
+
+def _gains(found: Mapping[int, Row], alone: Mapping[int, Row]) -> str:
+    pairs = {
+        seed: row["miou_test"] - alone[seed]["miou_test"] for seed, row in found.items() if seed in alone
+    }
+    return ", ".join(f"{signed(gain)} ({seed})" for seed, gain in pairs.items()) or NOTHING
+
+
+def _classes(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str]:
+    body = [
+        [
+            row["network"],
+            MODES[row["mode"]],
+            str(row["seed"]),
+            points(row["miou_test"]),
+            *map(points, row["class_iou_test"]),
+        ]
+        for row in rows
+        if row["mode"] in MODES
+    ]
+    if not body:
+        return []
+    head = ["network", "mode", "seed", "test", *about.get("classes", [])]
+    return ["## Tables 4.3 and 4.4 by class, on test", "", *table(head, body)]
+
+
+def _times(rows: Sequence[Row]) -> list[str]:
+    first = min((row["seed"] for row in rows if row["mode"] == "distilled"), default=0)
+    wanted = ("teacher", "ensemble", "alone", "distilled")
+    chosen = [
+        row for row in rows if row["mode"] in wanted and (row["seed"] == first or row["mode"] in wanted[:2])
+    ]
+    body, seen = [], set()
+    for row in sorted(chosen, key=lambda each: float(each["train_seconds"])):
+        key = (row["network"], row["mode"], row["runtime"])
+        if key in seen:
+            continue  # the one that trained longer is the same network
+        seen.add(key)
+        body.append(
+            [
+                row["network"],
+                row["mode"],
+                f"{row['parameters'] / 1e6:.2f} M",
+                row["runtime"],
+                f"{row['ms_per_image']:.1f}",
+                points(row["miou_val"]),
+                points(row["miou_test"]),
+            ]
+        )
+    body.sort(key=lambda cells: (cells[0], cells[1], cells[3]))
+    return [
+        "## Table 4.5: milliseconds an image",
+        "",
+        "From an image in memory to its labels, all in turns on one machine. Alone and distilled are the "
+        "same network, so equal within noise. ONNX Runtime has no bfloat16 on processors. The thesis, GTX "
+        "1080 Ti: ENet 145, ICNet 170, ERFNet 310 ms.",
+        "",
+        *table(["network", "mode", "parameters", "runtime", "ms", "val", "test"], body),
+    ]
+
+
+def _asked_alike(details: Sequence[Mapping[str, Any]]) -> list[str]:
+    known = [each for each in details if each.get("asked_alike")]
+    if not known:
+        return []
+    body = [
+        [
+            each["job"],
+            each["runtime"],
+            *(f"{100 * each['asked_alike'][name]:.1f} %" for name in ("sp", "sp-crf")),
+        ]
+        for each in known
+    ]
+    return [
+        "What bfloat16 does to the ranking of regions: of those that float32 asks at 10 %, the share that "
+        "bfloat16 asks too, mean over the images of val.",
+        "",
+        *table(["model", "runtime", "`sp`", "`sp-crf`"], body),
+    ]

@@ -1,0 +1,90 @@
+"""docs/results.md: chapter 4."""
+
+from __future__ import annotations
+
+import json
+
+from page_rows import cells, section
+
+from benchmarks.results_page.load import load
+from benchmarks.results_page.page import page
+
+CLASSES = ["Road", "Car"]
+
+
+def row(network, mode, miou, seed=0, runtime="torch f32", **changed):
+    return {
+        "network": network,
+        "mode": mode,
+        "seed": seed,
+        "loss": "cross-entropy",
+        "miou_val": miou + 0.02,
+        "miou_test": miou,
+        "class_iou_test": [miou + 0.1, miou - 0.1],
+        "train_seconds": 100.0,
+        "parameters": 400_000,
+        "ms_per_image": 20.0,
+        "runtime": runtime,
+    } | changed
+
+
+def written(tmp_path, rows, details=()):
+    train = {"icnet": {"miou": 0.7, "class_iou": [0.8, 0.6]}, "student": None}
+    about = {"classes": CLASSES, "teachers": {"icnet": 24}, "train": train, "soft_label_seconds": 12.3}
+    (tmp_path / "distillation.json").write_text(json.dumps({"runs": rows}))
+    (tmp_path / "distillation_details.json").write_text(json.dumps({"about": about, "runs": list(details)}))
+    return page(load(tmp_path))
+
+
+def test_nothing_run_is_said_to_be_so(tmp_path):
+    assert "there is no `distillation.json`" in page(load(tmp_path))
+
+
+def test_goals_are_judged_by_pairs_of_seeds(tmp_path):
+    rows = [
+        row("icnet", "teacher", 0.50),
+        row("deeplabv3plus", "teacher", 0.52),
+        row("icnet+deeplabv3plus", "ensemble", 0.53, ms_per_image=60.0),
+        row("enet", "alone", 0.30),
+        row("enet", "distilled", 0.34),
+        row("enet", "distilled", 0.99, seed=1),  # has nothing to be compared with
+        row("icnet", "alone", 0.49),
+        row("icnet", "distilled", 0.50),
+    ]
+    text = section(written(tmp_path, rows), "Goals of distillation")
+    assert cells(text, "ensemble above its best member")[2] == "+1.0"
+    assert cells(text, "enet, distilled above alone")[2] == "+4.0"
+    assert cells(text, "enet, distilled above alone")[4] == "reached by 1.0"
+    assert cells(text, "icnet, distilled above alone")[4] == "**missed by 2.0**"
+    assert cells(text, "enet as fast as the ensemble")[2] == "3.0 times"
+    assert cells(text, "distilled icnet, of the ensemble's mIoU")[4] == "**missed by 0.7**"
+
+
+def test_who_trained_longer_is_told_apart(tmp_path):
+    rows = [
+        row("enet", "alone", 0.31, train_seconds=150.0),
+        row("enet", "alone", 0.30),
+        row("enet", "distilled", 0.34),
+    ]
+    text = section(written(tmp_path, rows), "Tables 4.3 and 4.4")
+    assert cells(text, "enet", "alone, as many seconds")[3:6] == ["100", "32.0", "30.0"]
+    assert cells(text, "enet", "alone, the soft labels' seconds on top")[3:6] == ["150", "33.0", "31.0"]
+    assert cells(text, "enet", "distilled")[6] == "+4.0 (0)"
+    assert cells(text, "erfnet", "distilled")[2] == "not run yet"
+
+
+def test_runtimes_and_what_bfloat16_asks(tmp_path):
+    rows = [
+        row("enet", "distilled", 0.34),
+        row("enet", "distilled", 0.33, runtime="openvino bf16", ms_per_image=5.25),
+    ]
+    details = [
+        {
+            "job": "enet-distilled-s0",
+            "runtime": "openvino bf16",
+            "asked_alike": {"sp": 0.912, "sp-crf": 0.88},
+        }
+    ]
+    text = section(written(tmp_path, rows, details), "Table 4.5")
+    assert cells(text, "enet", "distilled", "0.40 M", "openvino bf16")[4] == "5.2"
+    assert cells(text, "enet-distilled-s0", "openvino bf16")[2:] == ["91.2 %", "88.0 %"]
