@@ -122,7 +122,8 @@ def _section(name: str, section: type[BaseModel]) -> str:
             if hasattr(constraint, bound)
         ]
         meaning = str(field.description).replace("|", "\\|")
-        lines.append(f"| `{key}` | `{_toml(field.get_default())}` | {meaning}{_in_brackets(limits)} |")
+        default = _toml(field.get_default(call_default_factory=True))
+        lines.append(f"| `{key}` | `{default}` | {meaning}{_in_brackets(limits)} |")
     return "\n".join(lines) + "\n"
 
 

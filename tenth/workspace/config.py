@@ -17,6 +17,7 @@ from tenth.workspace.settings import (
     CRFSection,
     DatabaseSection,
     DataSection,
+    DistillSection,
     LabelsSection,
     LabelStudioSection,
     NetworkSection,
@@ -44,6 +45,7 @@ class Config(Section):
     superpixels: SuperpixelsSection = Field(default_factory=SuperpixelsSection)
     selection: SelectionSection = Field(default_factory=SelectionSection)
     labels: LabelsSection = Field(default_factory=LabelsSection)
+    distill: DistillSection = Field(default_factory=DistillSection)
     label_studio: LabelStudioSection = Field(default_factory=LabelStudioSection)
     backend: BackendSection = Field(default_factory=BackendSection)
     database: DatabaseSection = Field(default_factory=DatabaseSection)

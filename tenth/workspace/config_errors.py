@@ -21,6 +21,7 @@ _TYPES = {
     "bool_type": "true or false",
     "finite_number": "a finite number",
     "literal_error": "one of the known words",
+    "dict_type": "a table of names and values",
 }
 _BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 _LENGTHS = {"min_length": "at least", "max_length": "at most"}
@@ -86,7 +87,7 @@ def _own_reason(item: ErrorDetails) -> str:
 
 
 def _reason(item: ErrorDetails, key: str, field: FieldInfo) -> str:
-    example = f"{key} = {_shown(field.get_default())}, the default"
+    example = f"{key} = {_shown(field.get_default(call_default_factory=True))}, the default"
     if item["type"] == "value_error":
         return f"{_own_reason(item)}; {example}."
     meaning = str(field.description).rstrip(".")

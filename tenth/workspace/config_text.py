@@ -49,7 +49,7 @@ def _section(name: str, section: type[BaseModel], values: Mapping[str, object]) 
     values = {"size": 0, **values} if name == "superpixels" and values.get("count") else values
     for key, field in section.model_fields.items():
         lines += [f"# {line}" for line in textwrap.wrap(str(field.description), 100)]
-        lines.append(f"{key} = {_toml(values.get(key, field.get_default()))}")
+        lines.append(f"{key} = {_toml(values.get(key, field.get_default(call_default_factory=True)))}")
     return "\n".join(lines) + "\n"
 
 
@@ -58,6 +58,10 @@ def _toml(value: object) -> str:
         return "[]"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        # An inline table; a key is quoted as a text is.
+        entries = (f"{_toml(str(name))} = {_toml(item)}" for name, item in value.items())
+        return f"{{ {', '.join(entries)} }}" if value else "{}"
     if isinstance(value, str | Path):
         # TOML's basic strings are JSON's, but for DEL, which JSON leaves as it is.
         return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

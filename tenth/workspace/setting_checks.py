@@ -30,6 +30,27 @@ def scale(value: object) -> tuple[float, float]:
     )
 
 
+def teachers(value: object) -> tuple[str, ...]:
+    """Return the names of teachers, each once."""
+    match value:
+        case [_, *_] if all(isinstance(each, str) and each for each in value):
+            names = tuple(str(each) for each in value)
+            again = next((name for name in names if names.count(name) > 1), None)
+            if again is None:
+                return names
+            raise ValueError(f"'{again}' stands in it twice. Name each teacher once")
+    raise ValueError('it must be a list of at least one text. Write for example ["new"]')
+
+
+def temperatures(value: object) -> tuple[float, ...]:
+    """Return temperatures, above 0."""
+    given = value if isinstance(value, list | tuple) else [None]
+    numbers = [each for each in given if isinstance(each, int | float) and not isinstance(each, bool)]
+    if len(numbers) == len(given) and all(0 < each <= 1000 for each in numbers):
+        return tuple(float(each) for each in numbers)
+    raise ValueError("it must be a list of numbers above 0, at most 1000. Write for example [4.0], or []")
+
+
 def device(value: str) -> str:
     """Return the name of a torch device, or 'auto'."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):

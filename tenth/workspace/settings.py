@@ -293,6 +293,62 @@ class LabelsSection(Section):
     )
 
 
+class DistillSection(Section):
+    """A small student of the model that rounds train, for the backend to serve: docs/distillation.md."""
+
+    student: str = Field(
+        default="", description="Network of the student, by its registered name; empty: no distillation."
+    )
+    student_options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict,
+        description="Its options, as in { width = 0.5 }; a text that is empty stands for none.",
+    )
+    teachers: Annotated[tuple[str, ...], PlainValidator(checks.teachers)] = Field(
+        default=("new",),
+        description="Whom it learns from: 'new' is the model that the round has just trained, 'previous:N' "
+        "are those of the N rounds before; also versions of this workspace, FOLDER or NAME=FOLDER of a model "
+        "version, NAME=WORKSPACE:VERSION.",
+    )
+    temperatures: Annotated[tuple[float, ...], PlainValidator(checks.temperatures)] = Field(
+        default=(),
+        description="One for each entry of teachers; []: the thesis's (ICNet 4, ERFNet 3, DeepLab 5), or 4.",
+    )
+    student_temperature: float = Field(
+        default=0.0, ge=0, le=1000, description="0: the thesis's (ENet 5, ICNet 4, ERFNet 3), or 4."
+    )
+    weight: float = Field(
+        default=100.0, ge=0, le=1e6, description="λ: what the soft labels count beside the labels."
+    )
+    direction: Literal["teacher-student", "student-teacher"] = Field(
+        default="teacher-student", description="KL(teacher ‖ student), or the thesis's KL(student ‖ teacher)."
+    )
+    initial_iterations: int = Field(
+        default=2000, ge=1, description="Steps of a student that starts from new weights."
+    )
+    iterations: int = Field(
+        default=1000, ge=1, description="Steps of one that goes on from the student of an earlier round."
+    )
+    pool: bool = Field(
+        default=True, description="Learn from the images of the pool as well, which have soft labels alone."
+    )
+    max_loss: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="mIoU on the validation split by which a student may be worse than the version in use "
+        "and still replace it; 1 publishes every student.",
+    )
+
+    @model_validator(mode="after")
+    def _check_temperatures(self) -> DistillSection:
+        if self.temperatures and len(self.temperatures) != len(self.teachers):
+            raise ValueError(
+                f"temperatures has {len(self.temperatures)} numbers for {len(self.teachers)} entries of "
+                "teachers. Give one for each, in order, or []"
+            )
+        return self
+
+
 class LabelStudioSection(Section):
     """The project that people answer in. The token comes from LABEL_STUDIO_API_KEY."""
 

@@ -114,6 +114,12 @@ def test_unknown_keys_and_sections_are_refused_with_the_nearest(text: str, expec
         ("[selection]\nbudget = 1.5", ["1.5", "above 0 and at most 1", "Share of an image's pixels"]),
         ("[superpixels]\ncount = 5\nsize = 6", ["count = 5 and size = 6", "exactly one"]),
         ("[superpixels]\nsize = 0", ["count = 0 and size = 0", "neither", "exactly one"]),
+        ("[distill]\nteachers = []", ["[]", "at least one text", "teachers = ['new'], the default"]),
+        ("[distill]\nteachers = ['new', 'new']", ["'new' stands in it twice"]),
+        ("[distill]\ntemperatures = [0]", ["numbers above 0"]),
+        ("[distill]\ntemperatures = [4.0, 3.0]", ["2 numbers for 1 entries", "Give one for each"]),
+        ("[distill]\nstudent_options = 3", ["student_options = 3", "table", "student_options = {}"]),
+        ("[distill]\nmax_loss = 2", ["at most 1", "still replace it"]),
         ("[label_studio]\ncrop_store = 'bucket'", ["Set crop_url"]),
         ("[label_studio]\ncrop_store = 'local-files'", ["Set crop_folder"]),
         ("[label_studio]\ntitle = '" + "x" * 51 + "'", ["at most 50 characters"]),
@@ -156,6 +162,18 @@ def test_broken_missing_and_unreadable_files(tmp_path: Path):
     file.write_bytes(b'title = "\xff"')
     with pytest.raises(ConfigurationError, match="UTF-8"):
         Config.load(file)
+
+
+def test_options_of_a_student_are_a_table_in_one_line(tmp_path: Path):
+    options = {"width": 0.5, "encoder": "resnet18", "an odd key": True}
+    text = default_toml(distill={"student": "icnet", "student_options": options, "teachers": ["new", "a=b"]})
+    distill = Config.parse(text, FILE).distill
+    assert (distill.student_options, distill.teachers) == (options, ("new", "a=b"))
+    file = tmp_path / "controller.toml"
+    file.write_text(text)
+    set_value(file, "distill", "student_options", {"width": 0.25})
+    assert Config.load(file).distill.student_options == {"width": 0.25}
+    assert Config().distill.student == ""
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
