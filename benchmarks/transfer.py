@@ -48,6 +48,10 @@ def main() -> None:
         group_size=62,
         region_size=arguments.region_size,
         round_steps=arguments.round_steps,
+        schedule="equal",
+        learning_rate=0.01,
+        class_weighting="none",
+        scale=(0.5, 2.0),
     )
     description = about("benchmarks.transfer", arguments, base)
     description["network_options"] |= {"weights": arguments.weights.name}
