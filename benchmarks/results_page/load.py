@@ -25,6 +25,7 @@ MORE = (
     "strategy_seconds.json",
     "crf_modes.json",
     "espnetv2_zero_shot.json",
+    "training_settings.json",
 )
 
 

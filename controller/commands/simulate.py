@@ -51,8 +51,23 @@ from controller.training_options import training_option
 @click.option("--exact", is_flag=True, help="Paint the true classes of a region that holds several.")
 @click.option("--noise", default=0.0, show_default=True, help="Share of answers that name a wrong class.")
 @click.option("--initial-steps", default=600, show_default=True, help="Training steps of the initial model.")
-@click.option("--round-steps", default=300, show_default=True, help="Training steps of each round.")
+@click.option("--round-steps", default=300, show_default=True, help="Training steps of a round, on average.")
+@click.option(
+    "--schedule",
+    type=click.Choice(["proportional", "equal"]),
+    default="proportional",
+    show_default=True,
+    help="Whether a round's steps grow with its labelled images.",
+)
 @training_option("batch-size")
+@click.option("--learning-rate", default=0.04, show_default=True, help="Of the first step of each training.")
+@click.option(
+    "--class-weighting",
+    type=click.Choice(["none", "frequency"]),
+    default="frequency",
+    show_default=True,
+    help="'frequency' weighs rare classes up by the inverse logarithm of their share.",
+)
 @click.option(
     "--labels",
     type=click.Choice(["own", "thesis", "answers", "ours"]),
@@ -87,7 +102,18 @@ def command(**options: Any) -> None:
     if options["encoder"]:
         network_options = {"encoder": options["encoder"], "weights": options["weights"] or None}
     network_options |= options["network_options"]
-    names = ("network", "initial", "groups", "group_size", "region_size", "initial_steps", "round_steps")
+    names = (
+        "network",
+        "initial",
+        "groups",
+        "group_size",
+        "region_size",
+        "initial_steps",
+        "round_steps",
+        "schedule",
+        "learning_rate",
+        "class_weighting",
+    )
     simulation = Simulation(
         dataset=str(options["dataset"]),
         size=options["size"],
