@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from controller.labels import LabelMap, RegionAnswer, Source, human_labels
+from controller.labels import IGNORED_LABEL, LabelMap, RegionAnswer, Source, human_labels
 from controller.loop import Loop
 from controller.merging import NO_PSEUDO_LABELS, MergeOptions, calibrate, merge_answers
 from controller.pool import as_sample
@@ -29,9 +29,20 @@ class MergedImage:
     sample: Sample
     labels: Path
 
+    @property
+    def key(self) -> str:
+        """The image's name."""
+        return self.sample.key
+
     def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the picture (H, W, 3) and its labels (H, W), 255 = ignore."""
         return self.sample.load_image(), LabelMap.load(self.labels).labels
+
+    def load_answered(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the picture (H, W, 3) and what people said about it (H, W), 255 elsewhere."""
+        merged = LabelMap.load(self.labels)
+        by_people = np.where(merged.source == Source.PSEUDO, np.uint8(IGNORED_LABEL), merged.labels)
+        return self.sample.load_image(), by_people
 
 
 @dataclass(frozen=True)
@@ -48,10 +59,10 @@ class WeighedImage(MergedImage):
 def merge(loop: Loop, number: int) -> dict[str, Any]:
     """Write the label map of every image asked up to round `number`.
 
-    Pseudo-labels are those of the model in use; with ``labels.refresh = false`` images of earlier rounds keep
-    the map of their own round. A killed call goes on behind the last image written.
+    Pseudo-labels are those of the last round's version; with ``labels.refresh = false`` images of earlier
+    rounds keep the map of their own round. A killed call goes on behind the last image written.
     """
-    version = loop.workspace.models.current()
+    version = loop.workspace.models.teacher()
     asked = asked_images(loop, number)
     left = [image for image in asked if not label_map_path(loop, number, image).exists()]
     predictor = None if version is None else loop.predictor(version)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from controller.group import group_progress
 from controller.loop import Loop
 from controller.pool import divide
-from controller.round import CLOSING, LEARNING, OPENING
+from controller.round import OPENING, closing, learning
 from controller.steps import last_round, results
 from tenth.workspace.database import Image
 
@@ -20,14 +20,14 @@ def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
     if current is None:
         initial, _ = divide(loop)
         if initial:
-            lines += [f"round 0: {name}" for name, _ in LEARNING]
+            lines += [f"round 0: {name}" for name, _ in learning(loop, 0)]
     elif current.state == "open" and current.number == 0:
-        lines += unfinished(loop, 0, [name for name, _ in LEARNING])
+        lines += unfinished(loop, 0, [name for name, _ in learning(loop, 0)])
     elif current.state == "open" and "push" in results(loop, current.number):
         progress = group_progress(loop, current.number)
         if not progress.complete(accept_partial):
             return [f"wait: {progress.summary(accept_partial)}"]
-        lines += unfinished(loop, current.number, [name for name, _ in CLOSING])
+        lines += unfinished(loop, current.number, [name for name, _ in closing(loop, current.number)])
     elif current.state == "open" and push_next:
         return unfinished(loop, current.number, [name for name, _ in OPENING])
     if push_next and left:

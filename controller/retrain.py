@@ -1,4 +1,4 @@
-"""More training between rounds: the version in use goes on learning from all labels of closed rounds."""
+"""More training between rounds: the last round's version learns on, from all labels of closed rounds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from controller.evaluate import measure
+from controller.evaluate import measure, measure_student
 from controller.loop import Loop
 from controller.merge import merge
-from controller.publish import add_version
+from controller.publish import add_student, add_version, point
+from controller.student import check_distillation, forget_soft_labels, teach_student
 from controller.train import fit_network, start_network, training_images
+from controller.verdict import judge
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.database import Round
 
@@ -18,17 +20,21 @@ NAME = "retrain"
 
 
 def retrain(loop: Loop) -> dict[str, Any]:
-    """Train the version in use for another ``training.round_iterations`` and publish the result.
+    """Train the last round's version for another ``training.round_iterations`` and publish the result.
+
+    With ``[distill]`` its student is taught as well, and published as that of a round is.
 
     Returns
     -------
     dict
-        ``version``, and ``val`` and ``test`` with the mIoU (``None`` where there is no such split).
+        ``version``, and ``val`` and ``test`` with the mIoU (``None`` where there is no such split);
+        ``student`` as `controller.verdict.Verdict` gives it, where there is one.
     """
+    check_distillation(loop)
     with loop.workspace.database.reading() as session:
         closed = session.scalar(select(func.max(Round.number)).where(Round.state == "closed")) or 0
     network = start_network(loop)
-    parent = loop.workspace.models.current()
+    parent = loop.workspace.models.teacher()
     if closed:
         merge(loop, closed)  # writes what another [labels] setting has left away
     images = training_images(loop, closed)
@@ -36,5 +42,16 @@ def retrain(loop: Loop) -> dict[str, Any]:
     figures = measure(loop, Predictor(network, device=loop.config.training.device), "Retrained")
     training = {"images": len(images), "iterations": trained.iterations, "started_from": parent}
     version = add_version(loop, NAME, figures, training)
-    loop.workspace.models.use(version)
-    return {"version": version, **{name: figures.get(name, {}).get("miou") for name in ("val", "test")}}
+    del network  # from here on it is one teacher of several
+    found = {"version": version, **{name: figures.get(name, {}).get("miou") for name in ("val", "test")}}
+    if not loop.config.distill.student:
+        point(loop, version, None)
+        return found
+    loop.workspace.models.teach(version)  # what follows may be killed
+    distilled = teach_student(loop, NAME, closed)
+    compared = measure_student(loop, NAME, distilled, "Retrained")
+    student = add_student(loop, NAME, version, compared, distilled)
+    verdict = judge(student, compared, loop.config.distill.max_loss)
+    point(loop, version, verdict)
+    forget_soft_labels(loop)
+    return {**found, "student": verdict.to_dict()}

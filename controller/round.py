@@ -3,7 +3,7 @@
 Round 0 learns from the initial labelled set and asks nobody. Every later round has two halves::
 
     opening   score the pool → choose regions → push them as tasks
-    closing   pull the answers → merge → train → evaluate → publish
+    closing   pull the answers → merge → train → (distill) → evaluate → publish
 
 One call of :func:`next_round` closes the open round and opens the one after it. Each step commits its result
 before the next starts (:mod:`controller.steps`), so a killed call is continued by calling again.
@@ -26,8 +26,9 @@ from controller.publish import publish
 from controller.pull import pull
 from controller.push import push
 from controller.score import score
-from controller.steps import last_round, results, run_steps
+from controller.steps import StepFunction, last_round, results, run_steps
 from controller.strategies import require_pushable
+from controller.student import check_distillation, distill
 from controller.train import train
 from tenth.workspace.database import Image, Round
 
@@ -70,17 +71,19 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
     WaitingForAnnotators
         While fewer regions of the open group are answered.
     ConfigurationError
-        When the next group would be chosen by a strategy that people cannot be asked with.
+        When the next group would be chosen by a strategy that people cannot be asked with, or a student
+        cannot be taught as ``[distill]`` says.
     """
     if push_next:
         require_pushable(loop.strategy)  # before hours of training
+    check_distillation(loop)
     register_images(loop)
     loop.client.project(loop.project)  # hours of training should not end in a wrong key
     closed = learn_initial(loop) if is_pending(loop, 0) else None
     current = last_round(loop)
     if current is not None and current.state == "open" and "push" in results(loop, current.number):
         require_answers(loop, current.number, accept_partial)
-        run_steps(loop, current.number, CLOSING)
+        run_steps(loop, current.number, closing(loop, current.number))
         close(loop, current.number)
         closed = current.number
     if not push_next:
@@ -91,10 +94,26 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
 
 def learn_initial(loop: Loop) -> int:
     """Train, evaluate and publish the initial model; return the number of its round, 0."""
+    check_distillation(loop)
     begin(loop, 0)
-    run_steps(loop, 0, LEARNING)
+    run_steps(loop, 0, learning(loop, 0))
     close(loop, 0)
     return 0
+
+
+def learning(loop: Loop, number: int) -> tuple[tuple[str, StepFunction], ...]:
+    """Return the steps in which a round learns; with ``[distill]`` a student is taught after the training.
+
+    Not in a round that has been evaluated already: then the setting counts from the next one on.
+    """
+    if not loop.config.distill.student or "evaluate" in results(loop, number):
+        return LEARNING
+    return (LEARNING[0], ("distill", distill), *LEARNING[1:])
+
+
+def closing(loop: Loop, number: int) -> tuple[tuple[str, StepFunction], ...]:
+    """Return the steps of the second half of a round."""
+    return (*CLOSING[: -len(LEARNING)], *learning(loop, number))
 
 
 def open_next(loop: Loop) -> int | None:
@@ -125,7 +144,7 @@ def pool_size(loop: Loop) -> int:
 
 
 def begin(loop: Loop, number: int) -> Round:
-    """Record the start of a round, unless it is recorded; the model version in use is the one that asks."""
+    """Record the start of a round, unless it is recorded; the last round's version is the one that asks."""
     with loop.workspace.database.session() as session:
         known = session.get(Round, number)
         if known is not None:
@@ -135,7 +154,7 @@ def begin(loop: Loop, number: int) -> Round:
             number=number,
             strategy=selection.strategy,
             seed=selection.seed,
-            model_version=loop.workspace.models.current(),
+            model_version=loop.workspace.models.teacher(),
             state="open",
         )
         session.add(started)

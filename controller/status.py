@@ -23,7 +23,8 @@ def round_rows(loop: Loop) -> list[dict[str, Any]]:
         ``images``, ``regions`` and ``keys`` are those of the round. ``pixel_share`` is cumulative: queried
         pixels, void answers included, over all pixels of the images asked so far; ``extra_share`` the same
         for what people painted outside the queries. ``keys`` counts a kept guess 1, a changed one 2, and
-        painting its keys and strokes (`controller.pull.keys_of`). ``seconds`` has the time of each step.
+        painting its keys and strokes (`controller.pull.keys_of`). ``student`` says what became of the round's
+        student (`controller.verdict.Verdict`), ``None`` without one. ``seconds`` has the time of each step.
     """
     with loop.workspace.database.reading() as session:
         rounds = list(session.scalars(select(Round).order_by(Round.number)))
@@ -64,6 +65,7 @@ def round_row(loop: Loop, current: Round) -> dict[str, Any]:
         "keys": keys,
         "miou_val": metrics.get("val", {}).get("miou"),
         "miou_test": metrics.get("test", {}).get("miou"),
+        "student": recorded.get("publish", {}).get("student"),
         "seconds": {name: round(value, 2) for name, value in seconds(loop, number).items()},
     }
 

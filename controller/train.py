@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from controller.loop import Loop
-from controller.merge import merged_images
+from controller.merge import MergedImage, merged_images
 from controller.pool import as_sample, images_with_role
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.dataset import Sample
+from tenth.segmentation.distillation.losses import DistillationLoss
 from tenth.segmentation.evaluation import evaluate
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
@@ -24,7 +25,7 @@ from tenth.segmentation.training import train as fit
 
 
 def train(loop: Loop, number: int) -> dict[str, Any]:
-    """Train from the version in use (warm start), or from the encoder's weights where there is none.
+    """Train on from the last round's version (warm start), or from the encoder's weights where there is none.
 
     The weights go to a file of the workspace; "publish" turns them into a model version. A killed training
     resumes from its checkpoint.
@@ -37,7 +38,7 @@ def train(loop: Loop, number: int) -> dict[str, Any]:
         "images": len(images),
         "iterations": result.iterations,
         "loss": sum(result.losses[-50:]) / max(1, len(result.losses[-50:])),
-        "started_from": loop.workspace.models.current(),
+        "started_from": loop.workspace.models.teacher(),
     }
 
 
@@ -49,15 +50,19 @@ def fit_network(
     name: str,
     *,
     stop_early: bool = True,
+    distillation: DistillationLoss | None = None,
 ) -> TrainingResult:
     """Train `network` with the configured options; its weights end up in ``training/<name>.safetensors``.
 
-    ``stop_early=False`` takes all `iterations`, whatever ``training.patience`` says.
+    ``stop_early=False`` takes all `iterations`, whatever ``training.patience`` says. With `distillation` the
+    images have soft labels, which take the place of a mean teacher.
     """
     folder = training_folder(loop)
     checkpoint = folder / f"{name}.checkpoint"
     options = training_options(loop, iterations)
     options = options if stop_early else replace(options, patience=0)
+    if distillation is not None:
+        options = replace(options, distillation=distillation, consistency=0.0, mix="none")
     result = fit(
         network,
         images,
@@ -74,23 +79,26 @@ def fit_network(
     return result
 
 
-def trained_network(loop: Loop, name: str) -> SegmentationNetwork:
-    """Return the network that :func:`fit_network` left under `name`, in evaluation mode."""
+def trained_network(loop: Loop, name: str, spec: NetworkSpec | None = None) -> SegmentationNetwork:
+    """Return the network that :func:`fit_network` left under `name`, in evaluation mode.
+
+    `spec` is what it was built from; ``None``: the configured network.
+    """
     path = training_folder(loop) / f"{name}.safetensors"
     if not path.exists():
         raise DataError(
             f"{path} is missing: the training of {name} has not been finished. Run the command again."
         )
-    network = loop.network_spec.build(pretrained=False)
+    network = (spec or loop.network_spec).build(pretrained=False)
     network.load_state_dict(load_file(path))
     return network.eval()
 
 
-def training_images(loop: Loop, number: int) -> list[LabelledImage]:
+def training_images(loop: Loop, number: int) -> list[Sample | MergedImage]:
     """Return the initial set and all images asked up to round `number`, with their merged labels."""
     with loop.workspace.database.reading() as session:
         initial = [as_sample(loop, image) for image in images_with_role(session, "initial")]
-    images: list[LabelledImage] = [*initial, *merged_images(loop, number)]
+    images: list[Sample | MergedImage] = [*initial, *merged_images(loop, number)]
     if not images:
         raise DataError(
             f"There is nothing to train on: data.initial_count in {loop.config.file} leaves no labelled "
@@ -101,8 +109,8 @@ def training_images(loop: Loop, number: int) -> list[LabelledImage]:
 
 
 def start_network(loop: Loop) -> SegmentationNetwork:
-    """Return the network to train: the version in use, or a new one from the encoder's weights."""
-    version = loop.workspace.models.current()
+    """Return the network to train: the last round's version, or a new one from the encoder's weights."""
+    version = loop.workspace.models.teacher()
     torch.manual_seed(loop.config.training.seed)
     if version is None:
         return loop.network_spec.build()
@@ -110,7 +118,7 @@ def start_network(loop: Loop) -> SegmentationNetwork:
     wanted, given = architecture(loop.network_spec), architecture(loaded.info.spec)
     if wanted != given:
         raise ConfigurationError(
-            f"[network] of {loop.config.file} describes {wanted}, but the model in use ({version}) is "
+            f"[network] of {loop.config.file} describes {wanted}, but the model that learns ({version}) is "
             f"{given}, and a round goes on from it. Set [network] back, or start a new workspace."
         )
     return loaded.network
@@ -125,7 +133,7 @@ def architecture(spec: NetworkSpec) -> str:
 def iterations_of(loop: Loop, number: int) -> int:
     """Return the steps of a round's training; a first model gets those of the initial one."""
     settings = loop.config.training
-    first = number == 0 or loop.workspace.models.current() is None
+    first = number == 0 or loop.workspace.models.teacher() is None
     return settings.initial_iterations if first else settings.round_iterations
 
 

@@ -36,7 +36,7 @@ def command(
     """Close the open group and push the next one.
 
     \b
-    Closing:  pull the answers → merge with the model's labels → train → evaluate → publish
+    Closing:  pull the answers → merge with the model's labels → train → (distill) → evaluate → publish
     Opening:  score the pool → choose images and regions → push them as tasks
 
     The very first call trains the initial model and pushes the first group. While the open group is
@@ -67,6 +67,8 @@ def command(
         lines.append(
             f"Round {outcome.closed} is closed: {row['trained_version']}{', ' + scores if scores else ''}."
         )
+        if row["student"]:
+            lines.append(row["student"]["sentence"])
         if row["problems"]:
             lines.append(f"{row['problems']} answers were set aside; 'controller status' lists them.")
     if outcome.opened is not None:

@@ -24,10 +24,14 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:  # noqa: ARG00
     problems = problem_rows(loop)
     document: dict[str, Any] = {
         "current_version": loop.workspace.models.current(),
+        "teacher_version": loop.workspace.models.teacher(),
         "rounds": rows,
         "problems": problems,
     }
-    lines = [f"Model in use: {document['current_version'] or 'none yet'}", ""]
+    lines = [f"Model in use: {document['current_version'] or 'none yet'}"]
+    if document["teacher_version"] != document["current_version"]:
+        lines.append(f"Rounds go on with: {document['teacher_version']}")
+    lines.append("")
     header = [
         "round",
         "state",
@@ -55,6 +59,8 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:  # noqa: ARG00
             for row in rows
         ],
     )
+    students = [f"Round {row['round']}: {row['student']['sentence']}" for row in rows if row["student"]]
+    lines += ["", *students] if students else []
     lines += ["", *(f"Set aside: task {p['task']}, {p['reason']}" for p in problems)] if problems else []
     group = loop.workspace.open_group()
     if group is not None and group.round > 0:

@@ -1,4 +1,4 @@
-"""Model versions on disk: a folder each, whole or absent, and one pointer to the version in use.
+"""Model versions on disk: a folder each, whole or absent, and a pointer to the version in use.
 
 ::
 
@@ -6,6 +6,7 @@
         v0001-5f2bffd0/weights.safetensors   the network's state; nothing is ever unpickled
         v0001-5f2bffd0/model.json            network, classes, metrics, parents, versions of libraries, digest
         current                              the name of the version in use, replaced in one step
+        teacher                              the version that rounds go on with, while a student is in use
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from tenth.workspace.schema import utc_now
 _WEIGHTS = "weights.safetensors"
 _DESCRIPTION = "model.json"
 _POINTER = "current"
+_TEACHER = "teacher"
 _TEMPORARY = ".tmp"
 _LOCK = ".lock"
 
@@ -210,8 +212,37 @@ class ModelStore:
         DataError
             When the pointer names a version that is not there.
         """
+        return self._pointed(_POINTER)
+
+    def teach(self, version: str | None) -> None:
+        """Make a version the one that rounds go on with, whichever is in use; ``None``: the one in use.
+
+        Raises
+        ------
+        DataError
+            When there is no such version.
+        """
+        if version is None:
+            (self.folder / _TEACHER).unlink(missing_ok=True)
+            return
+        self._folder_of(version)
+        write_text(self.folder / _TEACHER, version + "\n")
+
+    def teacher(self) -> str | None:
+        """Return the version that asks, merges and is trained further; ``None`` before the first.
+
+        It is the version in use, unless `teach` named another because a student is served.
+
+        Raises
+        ------
+        DataError
+            When a pointer names a version that is not there.
+        """
+        return self._pointed(_TEACHER) or self.current()
+
+    def _pointed(self, pointer: str) -> str | None:
         try:
-            version = (self.folder / _POINTER).read_text(encoding="utf-8").strip()
+            version = (self.folder / pointer).read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             return None
         self._folder_of(version)

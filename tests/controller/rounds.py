@@ -12,7 +12,7 @@ from controller.choose import choose_regions, superpixels_name
 from controller.loop import Loop
 from controller.merge import merge
 from controller.pool import register_images
-from controller.round import LEARNING, begin, close, learn_initial
+from controller.round import begin, close, learn_initial, learning
 from controller.score import score
 from controller.steps import run_steps
 from tenth.segmentation.classes import IGNORE
@@ -56,7 +56,7 @@ def run_rounds(loop: Loop, count: int) -> None:
     for number in range(1, count + 1):
         open_round(loop, number)
         answer(loop, number)
-        run_steps(loop, number, (("merge", merge), *LEARNING))
+        run_steps(loop, number, (("merge", merge), *learning(loop, number)))
         close(loop, number)
 
 

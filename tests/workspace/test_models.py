@@ -137,6 +137,23 @@ def flip_a_bit(path: Path, place: int) -> None:
     path.write_bytes(content)
 
 
+def test_rounds_go_on_with_the_version_in_use_unless_another_teaches_it(store: ModelStore, network):
+    assert store.teacher() is None
+    first, second = add(store, network), add(store, network)
+    store.use(first)
+    assert store.teacher() == first
+    store.teach(second)
+    assert (store.current(), store.teacher()) == (first, second)
+    assert store.names() == [first, second]
+    assert ModelStore(store.folder).teacher() == second
+    with pytest.raises(DataError, match="no model version"):
+        store.teach("v0009-00000000")
+    assert store.teacher() == second
+    store.teach(None)
+    store.teach(None)
+    assert store.teacher() == first
+
+
 @pytest.mark.parametrize("place", [0, 40, -1])
 def test_altered_weights_are_noticed(store: ModelStore, network, place: int):
     version = add(store, network)

@@ -1,0 +1,68 @@
+"""What a student learns from: the labels of the round, and the images of the pool, which have none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import or_, select
+
+from controller.loop import Loop
+from controller.merge import MergedImage, WeighedImage
+from controller.pool import as_sample
+from tenth.segmentation.dataset import Sample, UnlabelledSample, without_labels
+from tenth.segmentation.distillation import SoftLabelStore
+from tenth.segmentation.distillation.teachers import Keyed, TaughtImage
+from tenth.workspace.database import Image
+
+
+@dataclass(frozen=True)
+class AnsweredImage:
+    """An asked image with people's labels alone: the model's own say nothing about how good a teacher is."""
+
+    merged: MergedImage
+
+    @property
+    def key(self) -> str:
+        """The image's name."""
+        return self.merged.key
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the picture (H, W, 3) uint8 RGB and people's labels (H, W) uint8, 255 elsewhere."""
+        return self.merged.load_answered()
+
+
+@dataclass(frozen=True)
+class TaughtWeighedImage(TaughtImage):
+    """An image with soft labels, the labels of which count for more or less."""
+
+    source: WeighedImage
+
+    def load_weights(self) -> NDArray[np.float32]:
+        """Return how much each label counts, (H, W) float32 in 0..1."""
+        return self.source.load_weights()
+
+
+def unlabelled_images(loop: Loop, number: int) -> list[UnlabelledSample]:
+    """Return the images that nobody was asked about up to round `number`; none without ``distill.pool``."""
+    if not loop.config.distill.pool:
+        return []
+    asked_later = (Image.role == "asked") & (Image.round > number)
+    query = select(Image).where(or_(Image.role == "pool", asked_later)).order_by(Image.key)
+    with loop.workspace.database.reading() as session:
+        return [without_labels(as_sample(loop, image)) for image in session.scalars(query)]
+
+
+def measurable(images: Sequence[Sample | MergedImage]) -> list[Sample | AnsweredImage]:
+    """Return the same images with labels by people alone."""
+    return [AnsweredImage(each) if isinstance(each, MergedImage) else each for each in images]
+
+
+def taught(images: Sequence[Keyed], store: SoftLabelStore) -> list[TaughtImage]:
+    """Return the images with their soft labels, and with the weights of their labels where they have some."""
+    return [
+        TaughtWeighedImage(image, store) if isinstance(image, WeighedImage) else TaughtImage(image, store)
+        for image in images
+    ]

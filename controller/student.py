@@ -1,0 +1,190 @@
+"""Step "distill": what the round's model and other teachers know, taught to the network that is served."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from controller.lessons import measurable, taught, unlabelled_images
+from controller.loop import Loop
+from controller.merge import MergedImage
+from controller.teachers import check_teachers, load_teachers
+from controller.train import architecture, fit_network, training_images
+from tenth.errors import ConfigurationError
+from tenth.segmentation.dataset import Sample
+from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
+from tenth.segmentation.distillation.teachers import (
+    EnsemblePredictor,
+    Keyed,
+    images_digest,
+    temperature_of,
+    write_soft_labels,
+)
+from tenth.segmentation.evaluation import evaluate
+from tenth.segmentation.inference import Predictor
+from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
+from tenth.workspace.model_info import ModelInfo
+
+ROLE = "student"
+"""What ``training["role"]`` of a student's version says; other versions have none."""
+
+
+def check_distillation(loop: Loop) -> None:
+    """See that the configured student can be built, taught and compared, before hours of training.
+
+    Raises
+    ------
+    ConfigurationError
+        When the network, its options or a teacher cannot be used, or no labelled image could tell whether the
+        student is good enough.
+    """
+    settings = loop.config.distill
+    if not settings.student:
+        return
+    try:
+        student_spec(loop).build(pretrained=False)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"[distill] student in {loop.config.file}: {error}") from error
+    check_teachers(loop)
+    if settings.max_loss < 1 and not loop.labelled_split(loop.config.data.val_split):
+        raise ConfigurationError(
+            f"[distill] publishes a student that is as good on split '{loop.config.data.val_split}' as what "
+            f"it replaces, but no image of that split of {loop.dataset.root} is labelled. Label some, or set "
+            f"distill.max_loss = 1.0 in {loop.config.file} to publish every student."
+        )
+
+
+def distill(loop: Loop, number: int) -> dict[str, Any]:
+    """Teach the student of a round from the network that the round has just trained and other teachers.
+
+    A killed call goes on behind the last soft label, or behind the last checkpoint of the student.
+    """
+    return teach_student(loop, f"round-{number:03d}", number)
+
+
+def teach_student(loop: Loop, name: str, number: int) -> dict[str, Any]:
+    """Leave a student's weights in ``training/<name>-student.safetensors``.
+
+    Parameters
+    ----------
+    loop : Loop
+        The workspace.
+    name : str
+        What `controller.train.fit_network` left the large network under.
+    number : int
+        The last round whose answers are learned from.
+
+    Returns
+    -------
+    dict
+        What the version's description says: network, teachers, images, steps, loss.
+    """
+    labelled = training_images(loop, number)
+    unlabelled = unlabelled_images(loop, number)
+    images: list[Keyed] = [*labelled, *unlabelled]
+    store, teachers = soft_labels(loop, name, labelled, images)
+    # From here on no teacher is in memory.
+    spec = student_spec(loop)
+    network, started_from = start_student(loop, spec)
+    settings = loop.config.distill
+    iterations = settings.initial_iterations if started_from is None else settings.iterations
+    result = fit_network(
+        loop, network, taught(images, store), iterations, student_name(name), distillation=loss_of(loop)
+    )
+    last = result.losses[-50:]
+    return {
+        "network": spec.to_dict(),
+        "teachers": teachers,
+        "images": len(labelled),
+        "unlabelled_images": len(unlabelled),
+        "soft_label_bytes": store.nbytes,
+        "iterations": result.iterations,
+        "loss": sum(last) / max(1, len(last)),
+        "started_from": started_from,
+    }
+
+
+def soft_labels(
+    loop: Loop, name: str, labelled: list[Sample | MergedImage], images: list[Keyed]
+) -> tuple[SoftLabelStore, list[dict[str, Any]]]:
+    """Store what the teachers say together about `images`; return the store and who they were.
+
+    Several teachers count class by class, by their IoU on what people say about the `labelled` images.
+    """
+    training, classes = loop.config.training, len(loop.classes)
+    teachers = load_teachers(loop, name)
+    predictors = [Predictor(each.network, training.device, training.precision) for each in teachers]
+    ious: list[NDArray[np.float64]] = [np.ones(classes)]
+    if len(teachers) > 1:
+        ious = [
+            evaluate(predictor, measurable(labelled), loop.classes, loop.progress, f"Teacher {each.name}").iou
+            for each, predictor in zip(teachers, predictors, strict=True)
+        ]
+    temperatures = [each.temperature for each in teachers]
+    ensemble = Ensemble([each.identity for each in teachers], temperatures, class_weights(ious))
+    identity = {**ensemble.identity(), "images": images_digest(images)}
+    store = SoftLabelStore.create(soft_label_folder(loop), identity)
+    write_soft_labels(store, EnsemblePredictor(ensemble, predictors), images, loop.progress)
+    described = [
+        {"name": each.name, "version": each.version, "temperature": each.temperature} for each in teachers
+    ]
+    return store, described
+
+
+def start_student(loop: Loop, spec: NetworkSpec) -> tuple[SegmentationNetwork, str | None]:
+    """Return the network to teach, and the version that it goes on from.
+
+    That is the student in use; where there is none of this network, the newest one that was not good enough
+    to be published; else nothing but new weights.
+    """
+    torch.manual_seed(loop.config.training.seed)
+    models = loop.workspace.models
+    current = models.current()
+    candidates = [*([current] if current else []), *reversed(models.names())]
+    for version in candidates:
+        info = models.info(version)
+        if is_student(info) and architecture(info.spec) == architecture(spec):
+            return models.load(version).network, version
+    return spec.build(), None
+
+
+def student_spec(loop: Loop) -> NetworkSpec:
+    """Return the student that the configuration names; TOML has no null, so an empty text stands for it."""
+    settings = loop.config.distill
+    options = {name: None if value == "" else value for name, value in settings.student_options.items()}
+    return NetworkSpec(settings.student, len(loop.classes), options)
+
+
+def loss_of(loop: Loop) -> DistillationLoss:
+    """Return what the student learns from labels and soft labels."""
+    settings = loop.config.distill
+    return DistillationLoss(
+        settings.student_temperature or temperature_of(settings.student),
+        weight=settings.weight,
+        direction=settings.direction,
+    )
+
+
+def is_student(info: ModelInfo) -> bool:
+    """Tell whether a version is a student of a round."""
+    return bool(info.training.get("role") == ROLE)
+
+
+def student_name(name: str) -> str:
+    """Return the name of a student's training beside that of the large network."""
+    return f"{name}-student"
+
+
+def soft_label_folder(loop: Loop) -> Path:
+    """Return where the soft labels of a distillation under way are."""
+    return loop.workspace.folder / "soft-labels"
+
+
+def forget_soft_labels(loop: Loop) -> None:
+    """Remove the soft labels: the next round's model says other things."""
+    shutil.rmtree(soft_label_folder(loop), ignore_errors=True)

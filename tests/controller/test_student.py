@@ -1,0 +1,367 @@
+"""A round with `[distill]`: the small network is taught, compared, and served once it is good enough."""
+
+import gc
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from rounds import TINY, answer, make_workspace, open_round
+from test_cli import run
+from test_round import nobody
+
+import controller.student as student_module
+from controller.initialize import create_or_change
+from controller.lessons import TaughtWeighedImage, taught, unlabelled_images
+from controller.loop import Loop
+from controller.merge import merge
+from controller.plan import planned
+from controller.publish import find_version, point
+from controller.report import write_report
+from controller.retrain import retrain
+from controller.round import begin, close, learn_initial, learning, next_round
+from controller.status import round_rows
+from controller.steps import last_round, results, run_steps
+from controller.student import ROLE, check_distillation, soft_label_folder, start_student, student_spec
+from controller.teachers import load_teachers, named_teachers
+from controller.train import trained_network, training_images
+from controller.verdict import Verdict, judge
+from ls_backend.app import build_predictions
+from ls_backend.versions import version_for
+from tenth.errors import ConfigurationError
+from tenth.segmentation.distillation import SoftLabelStore
+from tenth.segmentation.networks import SegmentationNetwork
+from tenth.segmentation.training.run import Run
+from tenth.workspace.models import ModelStore
+
+STUDENT = {
+    "student": "icnet",
+    "student_options": {"encoder": "resnet18", "width": 0.125, "weights": ""},
+    "initial_iterations": 40,
+    "iterations": 2,
+    "weight": 0.1,
+}
+SETTINGS = {**TINY, "training": {**TINY["training"], "learning_rate": 0.05}, "distill": STUDENT}
+"""The student learns something, mostly from labels, since the large network has four steps for it."""
+
+
+class Killed(BaseException):
+    """Ends a call the way a signal does."""
+
+
+@pytest.fixture(scope="module")
+def taught_folder(tmp_path_factory):
+    """Round 0 is closed; the labels of the pool are gone, so that nobody can have looked at them."""
+    loop = make_workspace(tmp_path_factory.mktemp("taught"), settings=SETTINGS)
+    initial = {Path(str(image.labels)) for image in training_images(loop, 0)}
+    for path in next(iter(initial)).parent.iterdir():
+        if path not in initial:
+            path.rename(path.with_suffix(".hidden"))
+    learn_initial(loop)
+    return loop.workspace.folder
+
+
+@pytest.fixture
+def loop(taught_folder, tmp_path):
+    """A copy to change; answers need the labels of the images asked."""
+    labels = taught_folder.parent / "scenes" / "train" / "labels"
+    for path in labels.glob("*.hidden"):
+        shutil.copy(path, path.with_suffix(".png"))
+    return Loop.open(shutil.copytree(taught_folder, tmp_path / "workspace"))
+
+
+def change(loop: Loop, **distill) -> Loop:
+    create_or_change(loop.workspace.folder, None, [("distill", key, value) for key, value in distill.items()])
+    return Loop.open(loop.workspace.folder)
+
+
+def trained_round(loop: Loop, number: int = 1) -> None:
+    """Leave a round as it is before "distill"."""
+    open_round(loop, number)
+    answer(loop, number)
+    run_steps(loop, number, (("merge", merge), learning(loop, number)[0]))
+
+
+def test_the_student_is_served_and_the_large_network_asks(taught_folder):
+    loop = Loop.open(taught_folder)
+    models, recorded = loop.workspace.models, results(loop, 0)
+    assert list(recorded) == ["train", "distill", "evaluate", "publish"]
+    large, student = models.names()
+    assert (models.teacher(), models.current()) == (large, student)
+    assert find_version(loop, 0) == large
+    assert find_version(loop, 0, ROLE) == student
+    info = models.info(student)
+    assert info.parents == (large,)
+    assert info.training["teachers"] == [{"name": "new", "version": large, "temperature": 4.0}]
+    assert (info.training["images"], info.training["unlabelled_images"]) == (2, 3)
+    assert info.training["soft_label_bytes"] > 0
+    assert info.training["iterations"] == STUDENT["initial_iterations"]
+    assert info.metrics["val"]["miou"] == recorded["evaluate"]["student"]["val"]["miou"]
+    assert set(models.info(large).metrics) == {"val", "test"}
+    assert not soft_label_folder(loop).exists()
+    assert last_round(loop).trained_version == large
+    assert begin(loop, 1).model_version == large
+
+    served, _ = build_predictions(loop.workspace)
+    predictor = served.get(str(version_for(loop.workspace, project=None))).predictor
+    expected = trained_network(loop, "round-000-student", student_spec(loop)).state_dict()
+    for name, tensor in predictor.network.state_dict().items():
+        torch.testing.assert_close(tensor.cpu(), expected[name], rtol=0, atol=0)
+
+
+def test_a_worse_student_is_kept_but_not_published(loop, capsys):
+    """The served one had forty steps; this one is new and has a single one."""
+    before = loop.workspace.models.current()
+    loop = change(loop, student_options={**STUDENT["student_options"], "width": 0.0625}, initial_iterations=1)
+    run_rounds_after_the_first(loop)
+    models, verdict = loop.workspace.models, results(loop, 1)["publish"]["student"]
+    large, student = models.names()[-2:]
+    assert verdict["miou"] < verdict["served_miou"]
+    assert (verdict["published"], verdict["version"], verdict["served"]) == (False, student, before)
+    assert (models.current(), models.teacher()) == (before, large)
+    assert models.load(student).info.training["started_from"] is None
+    code, out, error = run(capsys, "status", "--workspace", loop.workspace.folder)
+    assert code == 0, error
+    assert f"Model in use: {before}" in out
+    assert f"Rounds go on with: {large}" in out
+    for part in (
+        f"Round 1: Student {student} is kept but not published",
+        f"{verdict['miou']:.4f}, that of {before}, which stays in use, {verdict['served_miou']:.4f}",
+        "tolerates no loss",
+    ):
+        assert part in out
+    code, out, _ = run(capsys, "status", "--workspace", loop.workspace.folder, "--json")
+    assert json.loads(out)["rounds"][1]["student"]["sentence"] == verdict["sentence"]
+    write_report(loop, loop.workspace.folder / "report.html", title="x", control=None)
+    assert verdict["sentence"] in (loop.workspace.folder / "report.html").read_text("utf-8")
+    # Nothing of this network was good enough, so the next round goes on from what there is of it.
+    assert start_student(loop, student_spec(loop))[1] == student
+
+
+def run_rounds_after_the_first(loop: Loop) -> None:
+    trained_round(loop)
+    run_steps(loop, 1, learning(loop, 1))
+    close(loop, 1)
+
+
+def test_a_tolerated_loss_is_published_and_the_next_student_goes_on_from_it(loop):
+    before = loop.workspace.models.current()
+    loop = change(loop, max_loss=1.0, teachers=["new", "previous:3"], temperatures=[3.0, 6.0])
+    run_rounds_after_the_first(loop)
+    models = loop.workspace.models
+    verdict = results(loop, 1)["publish"]["student"]
+    assert (verdict["published"], verdict["served"], models.current()) == (True, before, verdict["version"])
+    info = models.info(verdict["version"])
+    first = round_rows(loop)[0]["trained_version"]
+    assert info.training["started_from"] == before
+    assert info.training["iterations"] == STUDENT["iterations"]
+    assert info.training["teachers"] == [
+        {"name": "new", "version": models.teacher(), "temperature": 3.0},
+        {"name": first, "version": first, "temperature": 6.0},
+    ]
+    assert info.parents == (before, models.teacher(), first)
+
+
+def test_killed_while_the_soft_labels_are_written_and_while_the_student_learns(loop, tmp_path, monkeypatch):
+    """Nothing is done twice, and the weights are those of an uninterrupted call, bit for bit."""
+    create_or_change(loop.workspace.folder, None, [("training", "checkpoint_every", 1)])
+    loop = change(loop, iterations=4)
+    trained_round(loop)
+    whole = Loop.open(shutil.copytree(loop.workspace.folder, tmp_path / "whole"))
+    steps = learning(loop, 1)[:2]
+    written, stepped = [], []
+    write, step = SoftLabelStore.write, Run.step
+
+    def writing(self, key, probabilities):
+        if len(written) == 2 and not stepped and "soft" in kills:
+            raise Killed
+        written.append(key)
+        write(self, key, probabilities)
+
+    def stepping(self, batch):
+        if len(stepped) == 2 and "step" in kills:
+            raise Killed
+        stepped.append(self.result.iterations)
+        return step(self, batch)
+
+    monkeypatch.setattr(SoftLabelStore, "write", writing)
+    monkeypatch.setattr(Run, "step", stepping)
+    kills = {"soft"}
+    with pytest.raises(Killed):
+        run_steps(loop, 1, steps)
+    kills = {"step"}
+    with pytest.raises(Killed):
+        run_steps(loop, 1, steps)
+    assert "distill" not in results(loop, 1)
+    assert len(written) == len(set(written)) == 5
+    kills = set()
+    run_steps(loop, 1, steps)
+    assert len(written) == 5
+    assert stepped == [0, 1, 2, 3]
+    monkeypatch.undo()
+    run_steps(whole, 1, steps)
+    one, other = (trained_network(each, "round-001-student", student_spec(each)) for each in (loop, whole))
+    for name, tensor in one.state_dict().items():
+        torch.testing.assert_close(tensor, other.state_dict()[name], rtol=0, atol=0)
+
+
+def test_no_teacher_is_in_memory_while_the_student_learns(loop, monkeypatch):
+    trained_round(loop)
+    real, seen = student_module.fit_network, []
+
+    def counting(loop, network, images, *rest, **options):
+        gc.collect()
+        seen.extend(each for each in gc.get_objects() if isinstance(each, SegmentationNetwork))
+        assert sorted(soft.key for soft in images) == sorted(images[0].store.keys())
+        return real(loop, network, images, *rest, **options)
+
+    gc.collect()
+    known = {id(each) for each in gc.get_objects() if isinstance(each, SegmentationNetwork)}
+    monkeypatch.setattr(student_module, "fit_network", counting)
+    run_steps(loop, 1, learning(loop, 1)[1:2])
+    assert len([each for each in seen if id(each) not in known]) == 1
+
+
+def test_killed_between_the_two_pointers(loop, monkeypatch):
+    models = loop.workspace.models
+    large, student = models.teacher(), models.current()
+    verdict = Verdict(student, 0.5, large, 0.4, 0.0, published=True)
+
+    def killed(store, version):
+        raise Killed
+
+    models.use(large)
+    models.teach(None)
+    for published, expected in ((verdict, large), (None, large)):
+        with monkeypatch.context() as patched, pytest.raises(Killed):
+            patched.setattr(ModelStore, "use", killed)
+            point(loop, large, published)
+        assert models.teacher() == expected  # never the student
+        point(loop, large, published)
+        assert models.current() == (student if published else large)
+        assert models.teacher() == large
+
+
+def test_switched_off_the_large_network_is_served_again(loop):
+    loop = change(loop, student="")
+    trained_round(loop)
+    assert [name for name, _ in learning(loop, 1)] == ["train", "evaluate", "publish"]
+    run_steps(loop, 1, learning(loop, 1))
+    models = loop.workspace.models
+    assert models.current() == models.teacher() == results(loop, 1)["publish"]["version"]
+    assert "student" not in results(loop, 1)["publish"]
+    assert not (models.folder / "teacher").exists()
+
+
+def test_switched_on_in_a_round_that_is_evaluated_it_counts_from_the_next_on(learned):
+    begin(learned, 1)
+    run_steps(learned, 1, [("train", lambda *_: {}), ("evaluate", lambda *_: {})])
+    loop = change(learned, **STUDENT)
+    assert [name for name, _ in learning(loop, 1)] == ["train", "evaluate", "publish"]
+    assert [name for name, _ in learning(loop, 2)] == ["train", "distill", "evaluate", "publish"]
+
+
+def test_training_further_teaches_the_student_too(loop):
+    create_or_change(loop.workspace.folder, None, [("labels", "soft", True)])
+    loop = change(loop, max_loss=1.0, pool=False)
+    run_rounds_after_the_first(loop)
+    large = loop.workspace.models.teacher()
+    result = retrain(loop)
+    models = loop.workspace.models
+    assert (models.teacher(), models.current()) == (result["version"], result["student"]["version"])
+    assert models.info(result["version"]).parents == (large,)
+    assert models.info(models.current()).training["unlabelled_images"] == 0
+    assert not soft_label_folder(loop).exists()
+    weighed = [each for each in taught(training_images(loop, 1), None) if hasattr(each, "load_weights")]
+    assert {type(each) for each in weighed} == {TaughtWeighedImage}
+    assert len(weighed) == 2
+
+
+def test_what_nobody_was_asked_about_is_learned_from(asked):
+    """The open group of round 1 is unlabelled until round 1 learns."""
+    assert len(unlabelled_images(asked, 0)) == 4
+    assert len(unlabelled_images(asked, 1)) == 2
+    image = unlabelled_images(asked, 1)[0]
+    picture, labels = image.load()
+    assert picture.shape[:2] == labels.shape
+    assert set(labels.ravel()) == {255}
+    assert unlabelled_images(change(asked, pool=False), 0) == []
+
+
+@pytest.mark.parametrize(
+    ("distill", "said"),
+    [
+        ({"student": "enett"}, r"\[distill\] student .*no network called 'enett'. Did you mean 'enet'"),
+        ({"student": "enet", "student_options": {"widht": 2}}, "'enet' has no option 'widht'"),
+        ({"student": "enet", "teachers": ["somebody"]}, "'somebody', which is no teacher"),
+        ({"student": "enet", "teachers": ["a=nowhere"]}, "'a=nowhere' names no teacher"),
+        ({"student": "enet", "teachers": ["v0001-00000000"]}, "no model version 'v0001-00000000'"),
+        ({"student": "enet", "teachers": ["previous:2"]}, 'no round is closed yet. Add "new"'),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_trained(tmp_path, capsys, distill, said):
+    loop = change(nobody(make_workspace(tmp_path, scenes=(3, 1, 0), size=(32, 32))), **distill)
+    for start in (next_round, learn_initial):
+        with pytest.raises(ConfigurationError, match=said):
+            start(loop)
+    assert last_round(loop) is None
+    assert loop.workspace.models.names() == []
+
+
+def test_a_student_that_nothing_could_be_said_about_is_refused(tmp_path):
+    loop = change(make_workspace(tmp_path, scenes=(3, 1, 0), size=(32, 32)), student="enet")
+    shutil.rmtree(tmp_path / "scenes" / "val")
+    with pytest.raises(ConfigurationError, match=r"split 'val'.*max_loss = 1.0"):
+        check_distillation(loop)
+    check_distillation(change(loop, max_loss=1.0))
+
+
+def test_teachers_from_elsewhere(loop, learned_folder, tmp_path):
+    """By folder, with a name, of a workspace; relative paths begin at the configuration's folder."""
+    other = Loop.open(shutil.copytree(learned_folder, tmp_path / "other")).workspace
+    version = str(other.models.current())
+    names = [f"../other/models/{version}", f"b=../other:{version}", loop.workspace.models.names()[0], "new"]
+    loop = change(loop, teachers=names, temperatures=[1.0, 2.0, 3.0, 4.0])
+    check_distillation(loop)
+    found = named_teachers(loop)
+    assert [each.name for each in found] == [version, "b", loop.workspace.models.names()[0], "new"]
+    teachers = load_teachers(loop, "round-000")
+    assert [each.temperature for each in teachers] == [1.0, 2.0, 3.0, 4.0]
+    assert teachers[0].identity == teachers[1].identity
+    assert len({each.identity for each in teachers}) == 3
+
+    description = tmp_path / "other" / "models" / version / "model.json"
+    description.write_text(description.read_text().replace('"sky"', '"heaven"'))
+    with pytest.raises(ConfigurationError, match=r"heaven.*same classes"):
+        check_distillation(loop)
+
+
+def test_a_dry_run_names_the_step(taught_folder):
+    lines = planned(Loop.open(taught_folder), 1.0, push_next=True)
+    assert not [line for line in lines if "distill" in line]
+    loop = Loop.open(taught_folder)
+    assert [name for name, _ in learning(loop, 1)] == ["train", "distill", "evaluate", "publish"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "max_loss", "published"),
+    [
+        (0.5, 0.5, 0.0, True),
+        (0.4999, 0.5, 0.0, False),
+        (0.45, 0.5, 0.0625, True),
+        (0.0, 0.9, 1.0, True),
+        (None, 0.1, 0.5, False),
+        (None, 0.1, 1.0, True),
+        (0.1, None, 0.0, True),
+    ],
+)
+def test_as_good_as_what_it_replaces(mine, theirs, max_loss, published):
+    figures = {"student": {"val": {"miou": mine}}, "served": {"version": "v0001-00000000", "miou": theirs}}
+    verdict = judge("v0002-00000000", figures, max_loss)
+    assert verdict.published is published
+    for value in (mine, theirs):
+        assert ("unknown" if value is None else f"{value:.4f}") in verdict.sentence
+    first = judge("v0002-00000000", {"student": {}, "served": None}, max_loss)
+    assert first.published
+    assert "nothing was in use before" in first.sentence
