@@ -71,7 +71,7 @@ def check(workspace: Path) -> None:
     ConfigurationError
         When the login is not set, there is no such workspace, or its [backend] runtime is not installed.
     """
-    from ls_backend.runtimes import check_runtime
+    from tenth.workspace.runtimes import check_runtime
     from tenth.workspace.secrets import backend_credentials
     from tenth.workspace.workspace import Workspace
 

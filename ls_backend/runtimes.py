@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from tenth.errors import ConfigurationError, DataError
+from tenth.errors import DataError
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.images import read_image
 from tenth.segmentation.inference import ImagePredictor, Predictor
@@ -22,32 +21,9 @@ from tenth.workspace.workspace import Workspace
 Loader = Callable[[ModelStore, str], tuple[ClassSet, ImagePredictor]]
 """Reads a version from the store: its classes, and what predicts with it."""
 
-# A version is exported here, too: when it is first asked for.
-_PACKAGES = {
-    "torch": ("torch",),
-    "onnxruntime": ("onnx", "onnxscript", "onnxruntime"),
-    "openvino": ("onnx", "onnxscript", "openvino"),
-}
-_EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
 _IMAGES = 4
 
 log = logging.getLogger(__name__)
-
-
-def check_runtime(runtime: str) -> None:
-    """Refuse a runtime that is not installed.
-
-    Raises
-    ------
-    ConfigurationError
-        When a package is missing.
-    """
-    missing = [name for name in _PACKAGES[runtime] if find_spec(name) is None]
-    if missing:
-        raise ConfigurationError(
-            f"[backend] runtime is '{runtime}', but {' and '.join(missing)} cannot be imported. Install it: "
-            f"pip install 'tenth[{_EXTRAS[runtime]}]', or set runtime = \"torch\"."
-        )
 
 
 def loader_of(workspace: Workspace) -> Loader:

@@ -9,10 +9,33 @@ import httpx
 
 from controller.doctor.check import CONFIGURATION, LABEL_STUDIO, Check, Patient, Probe
 from controller.doctor.label_studio import ask
+from tenth.workspace.runtimes import EXTRAS, check_runtime
 from tenth.workspace.secrets import backend_credentials
 
 _STATES = {"CO": "connected", "DI": "disconnected", "ER": "error", "TR": "training", "PR": "predicting"}
 _NOT_READY = ("DI", "ER")
+
+
+def runtime(patient: Patient, name: str) -> Check:
+    """See that what `[backend] runtime` names is installed here, and whether the model in use is exported."""
+    from tenth.workspace.exports import export_size
+
+    loop, chosen = patient.loop, patient.loop.config.backend.runtime
+    check_runtime(chosen)
+    if chosen == "torch":
+        return Check(name, "ok", "torch computes the backend's predictions")
+    models = loop.workspace.models
+    version = models.current()
+    if version is None:
+        return Check(name, "ok", f"{chosen} is installed; there is no model to export yet")
+    size = export_size(models, version, chosen)
+    if size is not None:
+        return Check(name, "ok", f"{version} is exported for {chosen}, {size[1]}×{size[0]} pixels")
+    later = "the backend exports it when it is first asked, which takes some seconds"
+    if (models.folder / version / chosen).exists():
+        message = f"the export of {version} for {chosen} is damaged or of other weights; {later}"
+        return Check(name, "warning", message, f"rm -r {models.folder / version / chosen}")
+    return Check(name, "ok", f"{chosen} is installed; {version} is not exported yet: {later}")
 
 
 def backend(patient: Patient, name: str) -> Check:
@@ -114,7 +137,16 @@ def _connect_again(patient: Patient) -> str:
     return connect(patient, address(patient))
 
 
+def _install(patient: Patient) -> str:
+    chosen = patient.loop.config.backend.runtime
+    return (
+        f"pip install 'tenth[{EXTRAS.get(chosen, chosen)}]'   # or: {patient.init} --offline --set "
+        "backend.runtime=torch"
+    )
+
+
 PROBES = (
+    Probe("runtime", runtime, ("workspace",), _install),
     Probe("backend", backend, ("backend login",), start),
     Probe("backend in Label Studio", connection, ("backend", "project"), _connect_again),
     Probe("webhook", webhook, ("backend", "project"), _connect_again),

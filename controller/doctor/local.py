@@ -19,6 +19,8 @@ from tenth.workspace.secrets import backend_credentials, label_studio_credential
 
 # Of an asked image, at most: superpixels, label maps of two rounds, painted answers.
 _BYTES_A_PIXEL = 24
+# Soft labels of 19 classes, at the temperatures that are usual.
+_SOFT_BYTES_A_PIXEL = 1
 # The version, the round's weights, and the checkpoint with the optimizer's state.
 _COPIES_OF_WEIGHTS = 5
 _UNKNOWN_WEIGHTS = 100e6
@@ -111,14 +113,17 @@ def pool_image(loop: Loop) -> Sample | None:
 
 
 def model(patient: Patient, name: str) -> Check:
-    """Load the version in use; its weights are compared with their digest."""
+    """Load the version in use and the one that rounds go on with; weights are compared with their digest."""
     loop = patient.loop
-    version = loop.workspace.models.current()
-    if version is None:
+    pointed = (loop.workspace.models.current(), loop.workspace.models.teacher())
+    versions = list(dict.fromkeys(version for version in pointed if version is not None))
+    if not versions:
         remedy = f"controller train --workspace {patient.folder}"
         return Check(name, "warning", "no model yet: the first group would be a cold start", remedy)
-    loop.predictor(version)
-    return Check(name, "ok", f"{version} loads, weights as stored")
+    for version in versions:
+        loop.predictor(version)
+    loaded = f"{versions[0]} loads" if len(versions) == 1 else f"{' and '.join(versions)} load"
+    return Check(name, "ok", f"{loaded}, weights as stored")
 
 
 def disk_space(patient: Patient, name: str) -> Check:
@@ -142,15 +147,17 @@ def gigabytes(size: float) -> str:
 
 
 def round_bytes(loop: Loop) -> float:
-    """Estimate what the next round writes: weights, and the arrays of all images asked until then."""
+    """Estimate what the next round writes: weights, arrays of all images asked until then, soft labels."""
     models = loop.workspace.models
     version = models.current()
     weights = folder_bytes(models.folder / version) if version else _UNKNOWN_WEIGHTS
     with loop.workspace.database.reading() as session:
         asked = select(func.count(), func.max(Image.height * Image.width)).where(Image.role == "asked")
         images, pixels = session.execute(asked).one()
+        taught = session.scalar(select(func.count()).select_from(Image)) if loop.config.distill.student else 0
     images += loop.config.selection.group_size
-    return weights * _COPIES_OF_WEIGHTS + float(images) * (pixels or _UNKNOWN_PIXELS) * _BYTES_A_PIXEL
+    a_pixel = float(images) * _BYTES_A_PIXEL + float(taught or 0) * _SOFT_BYTES_A_PIXEL
+    return weights * _COPIES_OF_WEIGHTS + a_pixel * (pixels or _UNKNOWN_PIXELS)
 
 
 def folder_bytes(folder: Path) -> int:

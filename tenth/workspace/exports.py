@@ -96,6 +96,23 @@ def exported_predictor(
         return _export(store, info, runtime, images())
 
 
+def export_size(store: ModelStore, version: str, runtime: Runtime) -> tuple[int, int] | None:
+    """Return height and width of the input of a version's export, ``None`` where there is no whole one.
+
+    Raises
+    ------
+    DataError
+        When there is no such version.
+    """
+    info = store.info(version)
+    folder = store.folder / version / runtime
+    with exclusive(store.folder / _LOCK):
+        if _read(folder, info) is None:
+            return None
+        height, width = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))["input_size"]
+    return int(height), int(width)
+
+
 def _read(folder: Path, info: ModelInfo) -> bytes | None:
     """Return the export in `folder`, ``None`` when there is none or it is not what it should be."""
     try:

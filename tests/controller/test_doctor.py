@@ -8,6 +8,7 @@ from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from rounds import make_workspace, run_rounds
@@ -17,8 +18,10 @@ from controller.commands.doctor import command
 from controller.doctor import Check, examine, exit_code
 from controller.doctor.local import folder_bytes, round_bytes
 from controller.loop import Loop
+from tenth.workspace import runtimes
 from tenth.workspace.config_text import set_value
 from tenth.workspace.database import Image
+from tenth.workspace.exports import exported_predictor
 
 KEY, PASSWORD = "0123456789abcdef0123456789abcdef01234567", "a-password-of-ours"
 VARIABLES = ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY", "TENTH_BACKEND_USER", "TENTH_BACKEND_PASSWORD")
@@ -102,6 +105,8 @@ def test_a_sound_workspace_lacks_label_studio_alone(folder):
         "data set",
         "image access from here",
         "model",
+        "student",
+        "runtime",
         "disk space",
     ):
         assert states[name] == "ok", checks[name]
@@ -189,6 +194,84 @@ def test_what_a_round_needs_grows_with_the_weights_and_the_group(folder):
     assert round_bytes(loop) == before + 5 * 10_000_000
     set_value(folder / "controller.toml", "selection", "group_size", 1002)
     assert round_bytes(Loop.open(folder)) > before + 1000 * 2048 * 1024
+
+
+def test_soft_labels_need_room_too(folder):
+    before = round_bytes(Loop.open(folder))
+    set_value(folder / "controller.toml", "distill", "student", "enet")
+    assert round_bytes(Loop.open(folder)) == before + 5 * 2048 * 1024
+
+
+class TestStudent:
+    def check(self, folder: Path, **settings) -> Check:
+        for key, value in settings.items():
+            set_value(folder / "controller.toml", "distill", key, value)
+        return found(folder)["student"]
+
+    def test_what_would_be_taught(self, folder):
+        (version,) = (path.name for path in (folder / "models").glob("v*"))
+        check = self.check(folder, student="enet", teachers=["new", version])
+        assert (check.state, check.message) == ("ok", f"enet, taught by new and {version}")
+
+    def test_no_such_network(self, folder):
+        check = self.check(folder, student="enett")
+        assert (check.state, check.exit_code) == ("failed", 2)
+        assert "Did you mean 'enet'?" in check.message
+        assert "--set distill.student=" in check.remedy
+
+    def test_no_such_teacher(self, folder):
+        check = self.check(folder, student="enet", teachers=["new", "../nowhere"])
+        assert (check.state, check.exit_code) == ("failed", 2)
+        assert str(folder.parent / "nowhere") in check.message.replace("workspace/../", "")
+
+    def test_a_teacher_of_other_classes(self, folder, tmp_path):
+        version = shutil.copytree(next((folder / "models").glob("v*")), tmp_path / "other" / "v0001-00000000")
+        description = version / "model.json"
+        description.write_text(description.read_text().replace('"sky"', '"heaven"'))
+        check = self.check(folder, student="enet", teachers=["new", str(version)])
+        assert (check.state, check.exit_code) == ("failed", 2)
+        assert "heaven" in check.message
+
+    def test_a_damaged_teacher(self, folder, tmp_path):
+        """The weights of a teacher that rounds do not use otherwise."""
+        version = next((folder / "models").glob("v*"))
+        shutil.copytree(version, tmp_path / "other" / version.name)
+        with (tmp_path / "other" / version.name / "weights.safetensors").open("ab") as file:
+            file.write(b"x")
+        check = self.check(folder, student="enet", teachers=[f"a={tmp_path / 'other' / version.name}"])
+        assert (check.state, check.exit_code) == ("failed", 5)
+
+
+class TestRuntime:
+    def check(self, folder: Path) -> Check:
+        set_value(folder / "controller.toml", "backend", "runtime", "onnxruntime")
+        return found(folder)["runtime"]
+
+    def test_one_that_is_not_installed(self, folder, monkeypatch):
+        monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "onnxruntime" else name)
+        check = self.check(folder)
+        assert (check.state, check.exit_code) == ("failed", 2)
+        assert "onnxruntime cannot be imported" in check.message
+        assert check.remedy.startswith("pip install 'tenth[onnx]'")
+
+    def test_before_and_after_the_export_and_when_it_is_damaged(self, folder):
+        check = self.check(folder)
+        assert (check.state, "not exported yet" in check.message) == ("ok", True)
+        models = Loop.open(folder).workspace.models
+        version = str(models.current())
+        images = [np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)]
+        exported_predictor(models, version, "onnxruntime", lambda: images)
+        check = self.check(folder)
+        assert (check.state, check.message) == ("ok", f"{version} is exported for onnxruntime, 64×48 pixels")
+        with (models.folder / version / "onnxruntime" / "model.onnx").open("ab") as file:
+            file.write(b"x")
+        check = self.check(folder)
+        assert (check.state, check.exit_code) == ("warning", 0)
+        assert "damaged" in check.message
+
+    def test_without_a_model(self, folder):
+        (folder / "models" / "current").unlink()
+        assert "no model to export yet" in self.check(folder).message
 
 
 def test_a_device_that_is_not_there(folder):

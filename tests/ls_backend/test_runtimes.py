@@ -8,15 +8,16 @@ import pytest
 from backend_world import PASSWORD, PROJECT, USER, World, picture
 from flask.testing import FlaskClient
 
-from ls_backend import runtimes
 from ls_backend.app import build_predictions, create_app
 from ls_backend.backend import backend
 from ls_backend.cli import check
-from ls_backend.runtimes import check_runtime, sample_images
+from ls_backend.runtimes import sample_images
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.export import OnnxPredictor, OpenVinoPredictor
 from tenth.segmentation.inference import Predictor
+from tenth.workspace import runtimes
 from tenth.workspace.database import Image, Round
+from tenth.workspace.runtimes import check_runtime
 from tenth.workspace.workspace import Workspace
 
 TYPES = {"torch": Predictor, "onnxruntime": OnnxPredictor, "openvino": OpenVinoPredictor}
