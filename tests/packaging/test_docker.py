@@ -17,6 +17,7 @@ import yaml
 
 from controller.cli import cli
 from ls_backend.cli import main as ls_backend
+from tenth.workspace.runtimes import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -117,6 +118,24 @@ def test_the_wheel_has_all_that_it_is_built_from():
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     copied = {word for name, words in instructions() if name == "COPY" for word in words}
     assert {*wheel["packages"], *wheel["force-include"]} <= copied
+
+
+def test_the_image_can_serve_from_onnx_runtime_and_on_demand_from_openvino(compose):
+    """The extras of the image, here and in compose, are ours and bring what the backend asks for."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (default,) = (words[0] for name, words in instructions() if name == "ARG" and "EXTRAS=" in words[0])
+    names = default.removeprefix("EXTRAS=").split(",")
+    assert ",".join(names) == substituted(compose["services"]["backend"]["build"]["args"]["EXTRAS"], {})
+    assert ",".join(names) == example()["TENTH_EXTRAS"]
+    installs = [" ".join(words) for name, words in instructions() if name == "RUN" and "wheel" in words]
+    assert len(installs) == 1
+    assert "-c constraints.txt" in installs[0]
+    assert "[$EXTRAS]" in installs[0]
+    assert {"onnx", "postgres", "pretrained"} <= set(names) <= set(extras)
+    asked = re.search(r"TENTH_EXTRAS=(\S+)`", (ROOT / "docs" / "docker.md").read_text())[1]
+    for runtime, installed in (("onnxruntime", names), ("openvino", asked.split(","))):
+        brought = {re.split(r"[>=\[]", each)[0] for name in installed for each in extras[name]}
+        assert set(PACKAGES[runtime]) <= brought
 
 
 def test_the_image_runs_as_a_user_of_its_own_and_leaves_the_compiler_behind():
