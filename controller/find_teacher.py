@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tenth.errors import ConfigurationError
 from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.distillation.huggingface import PREFIX, find_model
 from tenth.segmentation.distillation.teachers import temperature_of
+from tenth.segmentation.networks import NetworkSpec
 from tenth.workspace.models import LoadedModel, ModelInfo, ModelStore
 
 RESERVED = {"ensemble", "student"}
@@ -71,9 +74,10 @@ def find_teacher(text: str, dataset: FolderDataset) -> FoundTeacher:
     Parameters
     ----------
     text : str
-        WHERE is the folder of a model version, or WORKSPACE:VERSION.
+        WHERE is the folder of a model version, WORKSPACE:VERSION, or ``hf:`` and what
+        `tenth.segmentation.distillation.huggingface.find_model` takes.
     dataset : FolderDataset
-        Its classes have to be the teacher's.
+        Its classes have to be the teacher's; those of a model of Hugging Face are matched with them.
 
     Raises
     ------
@@ -83,6 +87,8 @@ def find_teacher(text: str, dataset: FolderDataset) -> FoundTeacher:
         When the model's description is damaged.
     """
     name, _, where = text.partition("=")
+    if name and where.startswith(PREFIX):
+        return _from_huggingface(name, where.removeprefix(PREFIX), dataset)
     folder = Path(where)
     if not (folder / "model.json").is_file():
         workspace, _, version = where.rpartition(":")
@@ -90,7 +96,7 @@ def find_teacher(text: str, dataset: FolderDataset) -> FoundTeacher:
     if not name or not (folder / "model.json").is_file():
         raise ConfigurationError(
             f"'{text}' names no teacher: write NAME=FOLDER with the folder of a model version (the one with "
-            "model.json in it), or NAME=WORKSPACE:VERSION."
+            "model.json in it), NAME=WORKSPACE:VERSION, or NAME=hf:MODEL with a folder or id of Hugging Face."
         )
     models = ModelStore(folder.parent)
     info = models.info(folder.name)
@@ -100,6 +106,25 @@ def find_teacher(text: str, dataset: FolderDataset) -> FoundTeacher:
             f"{', '.join(dataset.classes.names)}. Take a teacher trained on the same classes."
         )
     return FoundTeacher(name, info, lambda: models.load(folder.name))
+
+
+def _from_huggingface(name: str, where: str, dataset: FolderDataset) -> FoundTeacher:
+    """Describe a model of Hugging Face the way model versions are described."""
+    found = find_model(where, dataset.classes.names)
+    info = ModelInfo(
+        version=f"{PREFIX}{where}",
+        spec=NetworkSpec(found.kind, len(dataset.classes), {"model": found.where}),
+        classes=dataset.classes,
+        input_size=None,
+        metrics={},
+        training={},
+        parents=(),
+        created_at=datetime.fromtimestamp((found.folder / "config.json").stat().st_mtime, UTC),
+        git_commit=None,
+        libraries={},
+        digest=found.digest(),
+    )
+    return FoundTeacher(name, info, lambda: LoadedModel(found.load(), dataset.classes, info))
 
 
 def find_teachers(texts: Sequence[str], dataset: FolderDataset) -> list[FoundTeacher]:

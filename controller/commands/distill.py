@@ -27,7 +27,8 @@ from controller.training_options import training_options
     "--teachers",
     multiple=True,
     required=True,
-    help="NAME=FOLDER, the folder of a model version, or NAME=WORKSPACE:VERSION.",
+    help="NAME=FOLDER, the folder of a model version, NAME=WORKSPACE:VERSION, or NAME=hf:MODEL, a folder or "
+    "id of Hugging Face; hf:MODEL#MAPPING says which of its classes stand for which.",
 )
 @click.option("--student", required=True, help="Registered network.")
 @click.option(

@@ -8,8 +8,9 @@ import pytest
 from test_cli import run
 
 from controller.distill import distill, load_teacher, temperatures_of
+from controller.find_teacher import find_teacher
 from controller.standalone import Standalone
-from tenth.errors import ConfigurationError
+from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.classes import ClassSet, LabelClass
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import DistillationLoss, store
@@ -138,6 +139,26 @@ def test_teachers_by_workspace_and_what_is_refused(world, teachers, tmp_path):
     assert temperatures_of([found, found], [1.0, 2.0]) == [1.0, 2.0]
     with pytest.raises(ConfigurationError, match="1 temperatures do not fit 2 teachers"):
         temperatures_of([found, found], [1.0])
+
+
+def test_a_teacher_from_hugging_face(world, teachers, save_segformer, tmp_path, caplog):
+    dataset = FolderDataset(world / "scenes")
+    save_segformer(tmp_path / "hf", dataset.classes.names)
+    names = [f"one={teachers[0]}", f"seg=hf:{tmp_path / 'hf'}"]
+    report = distill(job_of(world, tmp_path / "out"), names, [], DistillationLoss(4.0))
+    said = report["models"]["seg"]
+    assert (said["version"], said["network"]["name"]) == (f"hf:{tmp_path / 'hf'}", "segformer")
+    assert said["temperature"] == 4.0
+    assert sorted(said["splits"]) == ["test", "train", "val"]
+    assert 0 < said["parameters"] < 100_000
+    assert not caplog.records
+    save_segformer(tmp_path / "hf", dataset.classes.names, seed=1)
+    other = distill(job_of(world, tmp_path / "out"), names, [], DistillationLoss(4.0))
+    assert "computed anew: teachers" in caplog.text
+    assert other["version"] != report["version"]
+    (tmp_path / "hf" / "model.safetensors").unlink()
+    with pytest.raises(DataError, match="no weights"):
+        find_teacher(names[1], dataset)
 
 
 def test_names_of_teachers_are_their_own(capsys, world, teachers, tmp_path):

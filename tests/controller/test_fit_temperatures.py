@@ -96,6 +96,15 @@ def test_images_are_drawn_by_the_seed_and_need_no_labels(capsys, world):
     assert out.splitlines()[2].split()[3:] == ["–", "–", "–", "–"]
 
 
+def test_a_teacher_from_hugging_face(world, save_segformer, tmp_path):
+    dataset, teachers = world
+    names = FolderDataset(dataset).classes.names
+    save_segformer(tmp_path, [name.upper() for name in names])
+    result = fit_teachers(Fitting(dataset, device="cpu"), [teachers[0], f"seg=hf:{tmp_path}"], 0.9)
+    assert list(result["teachers"]) == ["plain", "seg"]
+    assert result["teachers"]["seg"]["entropy"] == pytest.approx(0.9 * np.log(len(names)), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 
-from tenth.errors import ConfigurationError
+from tenth.segmentation import extras
 
 
 def need(package: str, extra: str) -> ModuleType:
-    """Import a package of one of our extras.
-
-    Parameters
-    ----------
-    package : str
-        Such as ``"onnxruntime"``.
-    extra : str
-        The extra that installs it, ``"onnx"`` or ``"openvino"``.
+    """Import a package of the extra ``"onnx"`` or ``"openvino"``.
 
     Raises
     ------
     ConfigurationError
         When it cannot be imported.
     """
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ConfigurationError(
-            f"The package {package} cannot be imported ({error}), and exported models need it. "
-            f"Install it: pip install 'tenth[{extra}]'"
-        ) from error
+    return extras.need(package, extra, "exported models")
 
 
 def need_openvino() -> ModuleType:

@@ -1,0 +1,38 @@
+"""What all tests share: no model hub, and a tiny model in its format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before anything imports the library, which reads it once.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def save_segformer() -> Callable[..., Any]:
+    """Return a function that saves a SegFormer of random weights the way its library does."""
+    import torch
+    import transformers
+
+    def save(folder: Path, labels: Sequence[str], seed: int = 0) -> Any:
+        torch.manual_seed(seed)
+        config = transformers.SegformerConfig(
+            depths=[1, 1, 1, 1],
+            hidden_sizes=[8, 8, 16, 16],
+            num_attention_heads=[1, 1, 1, 1],
+            decoder_hidden_size=16,
+            id2label=dict(enumerate(labels)),
+            label2id={label: number for number, label in enumerate(labels)},
+        )
+        model = transformers.SegformerForSemanticSegmentation(config).eval()
+        with torch.no_grad():
+            model.decode_head.classifier.weight *= 1e4  # as drawn, all classes are equally probable
+        model.save_pretrained(folder)
+        return model
+
+    return save
