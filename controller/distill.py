@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from controller.find_teacher import Teacher, find_teachers, load_teacher, temperatures_of
-from controller.standalone import MEASURED, Images, Standalone, fit, measure, read_splits, store
+from controller.find_teacher import Teacher, load_teacher, temperatures_of
+from controller.material import Material, read_material
+from controller.soft_labels import Taught, ask_teachers, figures_of, measure_splits, memo_of
+from controller.standalone import Standalone, checkpoint_of, fit, store
+from tenth.errors import DataError
 from tenth.progress import SILENT, Progress
-from tenth.segmentation.dataset import FolderDataset
-from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
-from tenth.segmentation.distillation.teachers import (
-    EnsemblePredictor,
-    TaughtImage,
-    describe,
-    images_digest,
-    stored_confusion,
-    write_soft_labels,
-)
+from tenth.segmentation.distillation import DistillationLoss
 from tenth.segmentation.inference import Predictor
-from tenth.segmentation.networks import NetworkSpec
+from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
+from tenth.segmentation.training.checkpoint import digest_of
 from tenth.workspace.files import write_text
+from tenth.workspace.models import ModelStore
 from tenth.workspace.plain_json import plain
 
 __all__ = ["Teacher", "distill", "load_teacher", "temperatures_of"]
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student that is stored.
+
+    Parameters
+    ----------
+    version : str
+        Its model version.
+    training : mapping
+        What that says about the training: steps, seconds, seed, loss.
+    report : dict
+        JSON; what is known of it.
+    checkpoint : Path
+        To delete once all is written.
+    """
+
+    version: str
+    training: Mapping[str, Any]
+    report: dict[str, Any]
+    checkpoint: Path
 
 
 def distill(
@@ -34,21 +55,27 @@ def distill(
     temperatures: Sequence[float],
     loss: DistillationLoss,
     progress: Progress = SILENT,
+    *,
+    unlabelled: str | None = None,
 ) -> dict[str, Any]:
     """Measure the teachers, store their soft labels, train the student on them, measure it, store it.
+
+    What an earlier call has done, killed or not, is not done again; a call that ended has nothing left to do.
 
     Parameters
     ----------
     job : Standalone
-        Data, student and training; soft labels go to ``soft-labels`` in its ``out``.
+        Data, student and training; `controller.soft_labels` says what is kept in its ``out``.
     teachers : sequence of str
-        For `find_teacher`.
+        For `controller.find_teacher.find_teacher`.
     temperatures : sequence of float
         For `temperatures_of`.
     loss : DistillationLoss
         What the student learns.
     progress : Progress, optional
         Where bars are shown.
+    unlabelled : str, optional
+        Split or folder of images that the student learns from as well, without labels.
 
     Returns
     -------
@@ -60,73 +87,98 @@ def distill(
     ConfigurationError, DataError
         When a teacher, the student or the images cannot be used.
     """
-    dataset = FolderDataset(job.dataset)
-    spec = NetworkSpec(job.network, len(dataset.classes), job.network_options)
-    splits = read_splits(job, dataset, progress)
-    models, taught, parents = soft_labels(job, teachers, temperatures, dataset, splits, progress)
+    material = read_material(job, unlabelled, progress)
+    taught = ask_teachers(job, teachers, temperatures, material, progress)
     # From here on no teacher is in memory.
-    network, result, checkpoint = fit(job, spec, taught, job.options(loss), progress)
-    measured = {name: images for name, images in splits.items() if name in MEASURED}
-    figures = describe(measure(Predictor(network, job.device), measured, dataset, "student", progress))
-    training = {
-        "iterations": result.iterations,
-        "seconds": result.seconds,
-        "seed": job.seed,
-        "loss": asdict(loss),
-    }
-    version = store(job, network, spec, dataset, figures, training, parents)
-    parameters = sum(each.numel() for each in network.parameters())
-    student = {"role": "student", "network": spec.to_dict(), "parameters": parameters, "splits": figures}
+    student = learn(job, material, taught, loss, progress)
     report: dict[str, Any] = plain(
         {
-            "version": version,
-            "folder": str(job.out / version),
-            "classes": dataset.classes.names,
+            "version": student.version,
+            "folder": str(job.out / student.version),
+            "classes": material.dataset.classes.names,
             "size": job.size,
-            **training,
-            "models": {**models, "student": student},
+            "images": {"train": len(material.splits["train"]), "unlabelled": len(material.unlabelled)},
+            **{name: student.training[name] for name in ("iterations", "seed", "loss")},
+            "soft_label_seconds": taught.seconds,
+            "train_seconds": student.training["seconds"],
+            "models": {**taught.report, "student": student.report},
         }
     )
-    write_text(job.out / version / "distillation.json", json.dumps(report, indent=2) + "\n")
-    checkpoint.unlink(missing_ok=True)
+    write_text(job.out / student.version / "distillation.json", json.dumps(report, indent=2) + "\n")
+    student.checkpoint.unlink(missing_ok=True)
     return report
 
 
-def soft_labels(
+def learn(
     job: Standalone,
-    names: Sequence[str],
-    given: Sequence[float],
-    dataset: FolderDataset,
-    splits: dict[str, Images],
-    progress: Progress,
-) -> tuple[dict[str, Any], list[TaughtImage], list[str]]:
-    """Return what is known of the teachers and their ensemble, the images to learn from, the versions."""
-    teachers = [teacher.load() for teacher in find_teachers(names, dataset)]
-    temperatures = temperatures_of(teachers, given)
-    predictors = [Predictor(teacher.model.network, job.device) for teacher in teachers]
-    report: dict[str, Any] = {}
-    ious = []
-    for teacher, predictor, temperature in zip(teachers, predictors, temperatures, strict=True):
-        confusions = measure(predictor, splits, dataset, teacher.name, progress)
-        ious.append(confusions["train"].iou)
-        report[teacher.name] = {
-            "role": "teacher",
-            "version": teacher.model.info.version,
-            "network": teacher.model.info.spec.to_dict(),
-            "temperature": temperature,
-            "parameters": sum(each.numel() for each in teacher.model.network.parameters()),
-            "splits": describe(confusions),
+    material: Material,
+    taught: Taught,
+    loss: DistillationLoss,
+    progress: Progress = SILENT,
+) -> Student:
+    """Train the student, measure it and store it; or find the version that an earlier call has stored."""
+    spec = NetworkSpec(job.network, len(material.dataset.classes), job.network_options)
+    options = job.options(loss)
+    identity = identity_of(spec, options.identity(), material, taught)
+    models = ModelStore(job.out)
+    version = version_of(models, identity)
+    if version is None:
+        network, result, checkpoint = fit(job, spec, taught.images, options, progress)
+        training = {
+            "iterations": result.iterations,
+            "seconds": result.seconds,
+            "seed": job.seed,
+            "loss": asdict(loss),
+            "identity": identity,
         }
-    ensemble = Ensemble([teacher.identity for teacher in teachers], temperatures, class_weights(ious))
-    together = EnsemblePredictor(ensemble, predictors)
-    identity = {**ensemble.identity(), "images": images_digest(splits["train"])}
-    labels = SoftLabelStore.create(job.out / "soft-labels", identity)
-    write_soft_labels(labels, together, splits["train"], progress)
-    taught = [TaughtImage(image, labels) for image in splits["train"]]
-    measured = {name: images for name, images in splits.items() if name in MEASURED}
-    confusions = {
-        "train": stored_confusion(taught, len(dataset.classes)),
-        **measure(together, measured, dataset, "ensemble", progress),
+    else:
+        network, checkpoint = models.load(version).network, checkpoint_of(job, spec, options)
+        training = dict(models.info(version).training)
+    figures = measure_student(job, network, spec, material, progress)
+    if version is None:
+        version = store(job, network, spec, material.dataset, figures, training, taught.versions)
+    parameters = sum(each.numel() for each in network.parameters())
+    report = {"role": "student", "network": spec.to_dict(), "parameters": parameters, "splits": figures}
+    return Student(version, training, report, checkpoint)
+
+
+def measure_student(
+    job: Standalone,
+    network: SegmentationNetwork,
+    spec: NetworkSpec,
+    material: Material,
+    progress: Progress,
+) -> dict[str, dict[str, object]]:
+    """Return what the student gets right on the splits that it was not trained on."""
+    identity = {"network": spec.to_dict(), "weights": digest_of(network.state_dict())}
+    measured = measure_splits(
+        memo_of(job),
+        identity,
+        lambda: Predictor(network, job.device),
+        material,
+        material.measured,
+        ("student", progress),
+    )
+    return figures_of(measured)
+
+
+def identity_of(spec: NetworkSpec, options: Mapping[str, Any], material: Material, taught: Taught) -> str:
+    """Return a digest of all that a student is a function of."""
+    digests = material.digests
+    parts = {
+        "network": spec.to_dict(),
+        "options": options,
+        "teachers": taught.ensemble.identity(),
+        "train": digests["train"].labelled,
+        "unlabelled": digests["unlabelled"].pictures if material.unlabelled else None,
     }
-    report["ensemble"] = {"role": "ensemble", "splits": describe(confusions)}
-    return report, taught, [teacher.model.info.version for teacher in teachers]
+    return hashlib.sha256(json.dumps(plain(parts), sort_keys=True).encode()).hexdigest()
+
+
+def version_of(models: ModelStore, identity: str) -> str | None:
+    """Return the version that was trained as this very job, ``None`` before there is one."""
+    for version in models.names():
+        with contextlib.suppress(DataError):  # another version's damage is nothing to this job
+            if models.info(version).training.get("identity") == identity:
+                return version
+    return None

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controller.find_teacher import find_teachers, temperatures_of
-from controller.standalone import Images, sized
+from controller.standalone import sized
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset, choose_initial, without_labels
 from tenth.segmentation.distillation import Reference, fit_temperatures
+from tenth.segmentation.evaluation import LabelledSample
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.plain_json import plain
 
@@ -100,7 +101,7 @@ def fit_teachers(
 
 
 def _logits(
-    images: Images, predictors: Mapping[str, Predictor], progress: Progress
+    images: Sequence[LabelledSample], predictors: Mapping[str, Predictor], progress: Progress
 ) -> Iterator[tuple[Logits, NDArray[np.uint8]]]:
     for image in progress.over(images, len(images), "Asking the teachers", "image"):
         picture, labels = image.load()

@@ -133,12 +133,17 @@ def fit(
     """
     torch.manual_seed(job.seed)
     network = spec.build()
-    what = json.dumps([spec.to_dict(), options.identity()], sort_keys=True, default=str)
-    name = hashlib.sha256(what.encode()).hexdigest()[:8]
-    checkpoint = job.out / f"{spec.name}-{name}.checkpoint"
+    checkpoint = checkpoint_of(job, spec, options)
     title = f"Training {spec.name}"
     result = train(network, images, options, checkpoint=checkpoint, progress=progress, description=title)
     return network, result, checkpoint
+
+
+def checkpoint_of(job: Standalone, spec: NetworkSpec, options: TrainingOptions) -> Path:
+    """Return the file in ``out`` that a training goes on from."""
+    what = json.dumps([spec.to_dict(), options.identity()], sort_keys=True, default=str)
+    name = hashlib.sha256(what.encode()).hexdigest()[:8]
+    return job.out / f"{spec.name}-{name}.checkpoint"
 
 
 def train_alone(job: Standalone, progress: Progress = SILENT) -> dict[str, Any]:

@@ -30,6 +30,11 @@ from controller.training_options import training_options
     help="NAME=FOLDER, the folder of a model version, NAME=WORKSPACE:VERSION, or NAME=hf:MODEL, a folder or "
     "id of Hugging Face; hf:MODEL#MAPPING says which of its classes stand for which.",
 )
+@click.option(
+    "--unlabelled",
+    help="Images without labels to learn from as well: a split of the data set, or a folder or URL. Labels "
+    "that they may have are not read.",
+)
 @click.option("--student", required=True, help="Registered network.")
 @click.option(
     "--out",
@@ -68,6 +73,7 @@ def command(
     weight: float,
     kl_only: bool,
     direction: Any,
+    unlabelled: str | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -75,9 +81,12 @@ def command(
     """Train a small network on what several larger ones say together.
 
     Each teacher counts for each class by its IoU on the training set. Their soft labels are written once;
-    then the teachers are not needed any more, and the student learns from the labels and from them. Called
-    again, a killed call measures the teachers anew and goes on where it was. Changed teachers, temperatures
-    or images make new soft labels: give each set of teachers a folder of its own.
+    then the teachers are not needed any more, and the student learns from the labels and from them. Soft
+    labels need no annotator: with --unlabelled the student learns from other images, too.
+
+    Called again, a killed call goes on where it was, and one that ended only reports: nothing is measured,
+    written or trained twice. Changed teachers, temperatures or images make new soft labels; students of the
+    same teachers share them in one --out.
 
     The student is a model version in --out; distillation.json in it has the figures of all.
     """
@@ -93,7 +102,7 @@ def command(
         hard_weight=0.0 if kl_only else 1.0,
     )
     job = Standalone(network=student, **options)
-    report = distill(job, teachers, temperatures, loss, make_progress(quiet))
+    report = distill(job, teachers, temperatures, loss, make_progress(quiet), unlabelled=unlabelled)
     rows = [
         [name, model["role"], *(model["splits"].get(split, {}).get("miou") for split in ("val", "test"))]
         for name, model in report["models"].items()

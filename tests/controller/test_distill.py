@@ -78,6 +78,8 @@ def test_end_to_end(capsys, world, teachers, tmp_path):
             assert figures["miou"] == pytest.approx(np.mean(known))
     assert report["loss"]["weight"] == 100
     assert report["loss"]["temperature"] == 4
+    assert report["images"] == {"train": 3, "unlabelled": 0}
+    assert report["train_seconds"] > 0
     loaded = ModelStore(folder.parent).load(folder.name)
     assert list(loaded.info.parents) == [each.name for each in teachers]
     assert sorted(path.name for path in folder.parent.glob("*.checkpoint")) == []

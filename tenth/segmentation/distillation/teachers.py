@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Protocol
 
 import numpy as np
@@ -60,14 +61,37 @@ class Keyed(LabelledSample, Protocol):
     """An image with a key of its own; labels may all be 255."""
 
 
+@dataclass(frozen=True)
+class ImageDigests:
+    """What tells sets of images apart.
+
+    Parameters
+    ----------
+    pictures : str
+        Of their keys, sizes and pixels, in order.
+    labelled : str
+        Of the same and of their labels.
+    """
+
+    pictures: str
+    labelled: str
+
+
+def digests_of(images: Sequence[Keyed], progress: Progress = SILENT) -> ImageDigests:
+    """Return digests of the images; each is loaded once."""
+    pictures, labels = (hashlib.blake2b(digest_size=16) for _ in range(2))
+    for image in progress.over(images, len(images), "Looking at images", "image"):
+        picture, truth = image.load()
+        pictures.update(f"{image.key} {picture.shape};".encode())
+        pictures.update(np.ascontiguousarray(picture).data)
+        labels.update(np.ascontiguousarray(truth).data)
+    both = hashlib.blake2b(pictures.digest() + labels.digest(), digest_size=16)
+    return ImageDigests(pictures.hexdigest(), both.hexdigest())
+
+
 def images_digest(images: Sequence[Keyed]) -> str:
     """Return a digest of the images' keys, sizes and pixels; each is loaded once."""
-    digest = hashlib.blake2b(digest_size=16)
-    for image in images:
-        picture, _ = image.load()
-        digest.update(f"{image.key} {picture.shape};".encode())
-        digest.update(np.ascontiguousarray(picture).data)
-    return digest.hexdigest()
+    return digests_of(images).pictures
 
 
 def write_soft_labels(
@@ -75,11 +99,13 @@ def write_soft_labels(
     teachers: EnsemblePredictor,
     images: Sequence[Keyed],
     progress: Progress = SILENT,
+    written: Callable[[str, float], None] | None = None,
 ) -> int:
     """Store the soft labels of the images that have none yet; return how many those were.
 
-    A killed call has lost the image that it was at. The store's identity has to say what the labels are a
-    function of: the ensemble and the images (`Ensemble.identity`, `images_digest`).
+    After each image `written` is called with its key and the seconds that it took. A killed call has lost the
+    image that it was at. The store's identity has to say what the labels are a function of: the ensemble and
+    the images (`Ensemble.identity`, `images_digest`).
 
     Raises
     ------
@@ -90,8 +116,12 @@ def write_soft_labels(
     loaded = prefetched(lambda image: image.load(), missing, workers=1)
     done = len(images) - len(missing)
     with closing(loaded), progress.bar(len(images), "Soft labels", "image", done) as bar:
+        start = perf_counter()
         for image, (picture, _) in zip(missing, loaded, strict=True):
             store.write(image.key, teachers.probabilities(picture))
+            before, start = start, perf_counter()
+            if written is not None:
+                written(image.key, start - before)
             bar.update()
     return len(missing)
 

@@ -1,0 +1,248 @@
+"""Teachers measured, weighted and asked; none is loaded for what an earlier call has done already.
+
+::
+
+    out/measured/                   what was counted of each teacher, of the ensemble and of the student
+    out/soft-labels/                what the teachers say together about the training images
+    out/soft-labels-unlabelled/     the same of images without labels
+    out/soft-label-seconds.jsonl    how long that took, a line each image
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from controller.find_teacher import FoundTeacher, find_teachers, temperatures_of
+from controller.material import Material
+from controller.measurements import Measured, measured_once
+from controller.memo import Memo
+from controller.seconds import SecondsLog
+from controller.standalone import Images, Standalone
+from tenth.progress import SILENT, Progress
+from tenth.segmentation.distillation import Ensemble, SoftLabelStore, class_weights
+from tenth.segmentation.distillation.teachers import (
+    EnsemblePredictor,
+    TaughtImage,
+    describe,
+    stored_confusion,
+    write_soft_labels,
+)
+from tenth.segmentation.evaluation import evaluate
+from tenth.segmentation.inference import ImagePredictor, Predictor
+from tenth.segmentation.metrics import ConfusionMatrix
+from tenth.workspace.files import exclusive
+
+FOLDERS = {"train": "soft-labels", "unlabelled": "soft-labels-unlabelled"}
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a student learns from.
+
+    Parameters
+    ----------
+    images : list of TaughtImage
+        Those with labels, then those without.
+    ensemble : Ensemble
+        Who made their soft labels.
+    versions : list of str
+        The teachers' model versions.
+    report : dict
+        JSON; what is known of each teacher and of the ensemble, by name.
+    seconds : float
+        What the teachers took to be measured on the training set and to write soft labels, over all calls.
+    """
+
+    images: list[TaughtImage]
+    ensemble: Ensemble
+    versions: list[str]
+    report: dict[str, Any]
+    seconds: float
+
+
+class Asking:
+    """The teachers of a job at work.
+
+    Parameters
+    ----------
+    job : Standalone
+        Says where results are kept.
+    teachers : sequence of FoundTeacher
+        Each is loaded when it is first needed.
+    material : Material
+        The images.
+    progress : Progress, optional
+        Where bars are shown.
+    """
+
+    def __init__(
+        self,
+        job: Standalone,
+        teachers: Sequence[FoundTeacher],
+        material: Material,
+        progress: Progress = SILENT,
+    ) -> None:
+        self.job = job
+        self.teachers = teachers
+        self.material = material
+        self.progress = progress
+        self.memo = memo_of(job)
+        self.predictors = [functools.cache(functools.partial(_load, each, job.device)) for each in teachers]
+
+    def measure(self, place: int) -> dict[str, Measured]:
+        """Return what a teacher gets right on each split."""
+        teacher = self.teachers[place]
+        return measure_splits(
+            self.memo,
+            teacher.identity,
+            self.predictors[place],
+            self.material,
+            self.material.splits,
+            (teacher.name, self.progress),
+        )
+
+    def parameters(self, place: int) -> int:
+        """Return how many parameters a teacher has."""
+
+        def count() -> int:
+            return sum(each.numel() for each in self.predictors[place]().network.parameters())
+
+        return int(self.memo.recall({"parameters": self.teachers[place].identity}, count))
+
+    def together(self, ensemble: Ensemble) -> EnsemblePredictor:
+        """Return all of them as one."""
+        return EnsemblePredictor(ensemble, [load() for load in self.predictors])
+
+    def write(self, ensemble: Ensemble, name: str) -> tuple[list[TaughtImage], float]:
+        """Store what the ensemble says about ``train`` or ``unlabelled``.
+
+        Returns
+        -------
+        tuple of list of TaughtImage and float
+            The images with it, and the seconds it took.
+        """
+        images = self.material.splits["train"] if name == "train" else self.material.unlabelled
+        identity = {**ensemble.identity(), "images": self.material.digests[name].pictures}
+        store = SoftLabelStore.create(self.job.out / FOLDERS[name], identity)
+        owner = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        log = SecondsLog(self.job.out / "soft-label-seconds.jsonl", owner)
+        if any(image.key not in store for image in images):
+            write_soft_labels(store, self.together(ensemble), images, self.progress, log.add)
+        return [TaughtImage(image, store) for image in images], log.total(image.key for image in images)
+
+    def measure_ensemble(self, ensemble: Ensemble, taught: Sequence[TaughtImage]) -> dict[str, Measured]:
+        """Return what the ensemble gets right: in its soft labels as stored, and on the other splits."""
+        identity, material = ensemble.identity(), self.material
+        stored = measured_once(
+            self.memo,
+            identity,
+            material.digests["train"].labelled,
+            lambda: stored_confusion(taught, len(material.dataset.classes)),
+        )
+        together = functools.cache(lambda: self.together(ensemble))
+        title = ("ensemble", self.progress)
+        others = measure_splits(self.memo, identity, together, material, material.measured, title)
+        return {"train": stored, **others}
+
+
+def ask_teachers(
+    job: Standalone,
+    texts: Sequence[str],
+    given: Sequence[float],
+    material: Material,
+    progress: Progress = SILENT,
+) -> Taught:
+    """Measure the teachers, weigh them class by class, store their soft labels.
+
+    A killed call goes on behind the last split that was measured and the last image that was written.
+
+    Parameters
+    ----------
+    job : Standalone
+        Says where results are kept.
+    texts : sequence of str
+        For `find_teacher`.
+    given : sequence of float
+        For `temperatures_of`.
+    material : Material
+        The images.
+    progress : Progress, optional
+        Where bars are shown.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        When a teacher or an image cannot be used.
+    """
+    teachers = find_teachers(texts, material.dataset)
+    temperatures = temperatures_of(teachers, given)
+    asking = Asking(job, teachers, material, progress)
+    job.out.mkdir(parents=True, exist_ok=True)
+    # Of several students in one folder the first has the teachers asked; the others wait for it.
+    with exclusive(job.out / ".soft-labels.lock"):
+        return _asked(asking, temperatures)
+
+
+def _asked(asking: Asking, temperatures: Sequence[float]) -> Taught:
+    teachers, material = asking.teachers, asking.material
+    measured = [asking.measure(place) for place in range(len(teachers))]
+    weights = class_weights([each["train"].confusion.iou for each in measured])
+    ensemble = Ensemble([teacher.identity for teacher in teachers], temperatures, weights)
+    taught, seconds = asking.write(ensemble, "train")
+    seconds += sum(each["train"].seconds for each in measured)
+    report: dict[str, Any] = {
+        teacher.name: {
+            "role": "teacher",
+            "version": teacher.info.version,
+            "network": teacher.info.spec.to_dict(),
+            "temperature": temperatures[place],
+            "parameters": asking.parameters(place),
+            "splits": figures_of(measured[place]),
+        }
+        for place, teacher in enumerate(teachers)
+    }
+    together = asking.measure_ensemble(ensemble, taught)
+    report["ensemble"] = {"role": "ensemble", "splits": figures_of(together)}
+    if material.unlabelled:
+        more, longer = asking.write(ensemble, "unlabelled")
+        taught, seconds = taught + more, seconds + longer
+    return Taught(taught, ensemble, [each.info.version for each in teachers], report, seconds)
+
+
+def memo_of(job: Standalone) -> Memo:
+    """Return where measurements of a job are kept."""
+    return Memo(job.out / "measured")
+
+
+def measure_splits(
+    memo: Memo,
+    identity: object,
+    predictor: Callable[[], ImagePredictor],
+    material: Material,
+    splits: Mapping[str, Images],
+    shown: tuple[str, Progress],
+) -> dict[str, Measured]:
+    """Return what a predictor gets right on `splits`; it is loaded when one was not measured before."""
+    name, progress = shown
+
+    def measured(split: str, images: Images) -> Measured:
+        def count() -> ConfusionMatrix:
+            return evaluate(predictor(), images, material.dataset.classes, progress, f"{name} on {split}")
+
+        return measured_once(memo, identity, material.digests[split].labelled, count)
+
+    return {split: measured(split, images) for split, images in splits.items()}
+
+
+def figures_of(measured: Mapping[str, Measured]) -> dict[str, dict[str, object]]:
+    """Return mIoU and IoUs by split, as JSON."""
+    return describe({split: each.confusion for split, each in measured.items()})
+
+
+def _load(teacher: FoundTeacher, device: str) -> Predictor:
+    return Predictor(teacher.load().model.network, device)
