@@ -34,9 +34,9 @@ def training_settings(results: Results) -> list[str]:
     """Return the section on how the trainings were set."""
     says = (
         "Short trainings on the full labels of train, seed 0. Tables 3.1, 3.2 and 3.4 to 3.7 and the "
-        "students of chapter 4 train with class weights by frequency and zoom 0.75 to 1.5; ICNet with a learning "
-        "rate of 0.04, ENet and ERFNet with 0.1. Table 3.3 and the CRF's table have settings of their own, given "
-        "there."
+        "students of chapter 4 train with class weights by frequency and zoom 0.75 to 1.5; ICNet with a "
+        "learning rate of 0.04, ENet and ERFNet with 0.1. Table 3.3 and the CRF's table have settings of "
+        "their own, given there."
     )
     return as_measured(results, "training_settings.json", "Learning rates, class weights and zoom", says)
 
