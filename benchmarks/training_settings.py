@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +23,22 @@ from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec
 
-FREQUENCY = {"class_weighting": "frequency"}
-TRIED: list[tuple[str, int, dict[str, Any]]] = [
-    ("icnet", 600, {"learning_rate": 0.01}),
-    ("icnet", 600, {"learning_rate": 0.04}),
-    ("icnet", 600, {"learning_rate": 0.1}),
-    ("icnet", 600, {"learning_rate": 0.04, "scale": (0.75, 1.5)}),
-    ("icnet", 600, {"learning_rate": 0.04} | FREQUENCY),
-    ("icnet", 600, {"learning_rate": 0.1} | FREQUENCY),
-    ("icnet", 600, {"learning_rate": 0.04, "scale": (0.75, 1.5)} | FREQUENCY),
-    ("enet", 500, {"learning_rate": 0.02}),
-    ("enet", 500, {"learning_rate": 0.05}),
-    ("enet", 500, {"learning_rate": 0.1} | FREQUENCY),
-    ("enet", 500, {"learning_rate": 0.2} | FREQUENCY),
-]
-"""Network, steps, and what differs from the defaults of `Standalone`."""
+NARROW, WIDE = (0.75, 1.5), (0.5, 2.0)
+
+TRIED = (
+    ("icnet", 600, 0.01, "none", WIDE),
+    ("icnet", 600, 0.04, "none", WIDE),
+    ("icnet", 600, 0.1, "none", WIDE),
+    ("icnet", 600, 0.04, "none", NARROW),
+    ("icnet", 600, 0.04, "frequency", WIDE),
+    ("icnet", 600, 0.1, "frequency", WIDE),
+    ("icnet", 600, 0.04, "frequency", NARROW),
+    ("enet", 500, 0.02, "none", WIDE),
+    ("enet", 500, 0.05, "none", WIDE),
+    ("enet", 500, 0.1, "frequency", WIDE),
+    ("enet", 500, 0.2, "frequency", WIDE),
+)
+"""Network, steps, learning rate, class weighting, zoom."""
 
 
 def miou_on_val(job: Standalone, progress: Progress) -> float:
@@ -65,17 +65,24 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     known = json.loads(arguments.out.read_text(encoding="utf-8"))["rows"] if arguments.out.exists() else []
     rows: list[dict[str, Any]] = []
-    for network, steps, changes in TRIED:
+    for network, steps, rate, weighting, zoom in TRIED:
         job = Standalone(
-            arguments.dataset, arguments.work, network, steps, size_of(arguments), OPTIONS[network]
+            arguments.dataset,
+            arguments.work,
+            network,
+            steps,
+            size_of(arguments),
+            OPTIONS[network],
+            learning_rate=rate,
+            class_weighting=weighting,  # type: ignore[arg-type]
+            scale=zoom,
         )
-        job = replace(job, **changes)
         row: dict[str, Any] = {
             "network": network,
             "steps": steps,
-            "learning_rate": job.learning_rate,
-            "class_weighting": job.class_weighting,
-            "zoom": f"{job.scale[0]:g} to {job.scale[1]:g}",
+            "learning_rate": rate,
+            "class_weighting": weighting,
+            "zoom": f"{zoom[0]:g} to {zoom[1]:g}",
         }
         before = [each for each in known if row.items() <= each.items()]
         row["miou_val"] = before[0]["miou_val"] if before else miou_on_val(job, Progress(None))

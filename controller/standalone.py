@@ -56,11 +56,11 @@ class Standalone:
     size: tuple[int, int] | None = None
     network_options: dict[str, Any] = field(default_factory=dict)
     batch_size: int = 8
-    learning_rate: float = 0.01
+    learning_rate: float = 0.04
     seed: int = 0
     device: str = "auto"
-    class_weighting: Literal["none", "frequency"] = "none"
-    scale: tuple[float, float] = (0.5, 2.0)
+    class_weighting: Literal["none", "frequency"] = "frequency"
+    scale: tuple[float, float] = (0.75, 1.5)
 
     def options(self, distillation: DistillationLoss | None = None) -> TrainingOptions:
         """Return how to train."""

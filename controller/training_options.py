@@ -46,14 +46,20 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "size": {"callback": parse_size, "help": "Resize images to WIDTHxHEIGHT; their own size by default."},
     "option": {"multiple": True, "callback": parse_options, "help": "Options of the network, NAME=VALUE."},
     "batch-size": {"default": 8, "show_default": True, "help": "Images in a step."},
-    "learning-rate": {"default": 0.01, "show_default": True, "help": "Of the first step."},
+    "learning-rate": {"default": 0.04, "show_default": True, "help": "Of the first step."},
+    "class-weighting": {
+        "type": click.Choice(["none", "frequency"]),
+        "default": "frequency",
+        "show_default": True,
+        "help": "'frequency' weighs rare classes up by the inverse logarithm of their share.",
+    },
     "seed": {"default": 0, "show_default": True, "help": "Of the start weights and of the training."},
     "device": {"default": "auto", "show_default": True, "help": "'cpu', 'cuda', 'cuda:1' or 'auto'."},
 }
 
 
 def training_option(name: str, text: str | None = None) -> Callable[[F], F]:
-    """Add one of these options: size, option, batch-size, learning-rate, seed, device.
+    """Add one of these options: size, option, batch-size, learning-rate, class-weighting, seed, device.
 
     Parameters
     ----------

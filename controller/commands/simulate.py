@@ -60,14 +60,8 @@ from controller.training_options import training_option
     help="Whether a round's steps grow with its labelled images.",
 )
 @training_option("batch-size")
-@click.option("--learning-rate", default=0.04, show_default=True, help="Of the first step of each training.")
-@click.option(
-    "--class-weighting",
-    type=click.Choice(["none", "frequency"]),
-    default="frequency",
-    show_default=True,
-    help="'frequency' weighs rare classes up by the inverse logarithm of their share.",
-)
+@training_option("learning-rate")
+@training_option("class-weighting")
 @click.option(
     "--labels",
     type=click.Choice(["own", "thesis", "answers", "ours"]),

@@ -11,6 +11,7 @@ from controller.options import echo_result, make_progress, output_options, works
 from controller.training_options import training_options
 
 ALONE = ("network", "dataset", "out", "iterations")
+ALONE_ONLY = ("size", "network_options", "batch_size", "learning_rate", "class_weighting", "seed", "device")
 
 
 @click.command(
@@ -38,6 +39,7 @@ Examples:
     option="With --network: its options, NAME=VALUE.",
     batch_size="With --network: images in a step.",
     learning_rate="With --network: of the first step.",
+    class_weighting="With --network: 'frequency' weighs rare classes up, 'none' does not.",
     seed="With --network: of start weights and training.",
     device="With --network: 'cpu', 'cuda' or 'auto'.",
 )
@@ -58,7 +60,7 @@ def command(workspace: Path, as_json: bool, quiet: bool, **options: Any) -> None
     if any(options[name] is not None for name in ALONE):
         _train_alone(context, options, as_json, quiet)
         return
-    for name in ("size", "network_options", "batch_size", "learning_rate", "seed", "device"):
+    for name in ALONE_ONLY:
         if _is_given(context, name):
             raise click.UsageError(f"--{_flag(name)} belongs to --network; controller.toml sets it here.")
     from controller.loop import Loop

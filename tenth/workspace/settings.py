@@ -95,7 +95,7 @@ class TrainingSection(Section):
         default=1000, ge=1, description="Steps of each round, from the model before (at most)."
     )
     batch_size: int = Field(default=8, ge=1, le=4096, description="Images in a step.")
-    learning_rate: float = Field(default=0.01, gt=0, le=10, description="Learning rate of the first step.")
+    learning_rate: float = Field(default=0.04, gt=0, le=10, description="Learning rate of the first step.")
     power: float = Field(
         default=0.9, ge=0, le=10, description="Exponent with which it falls to 0: rate·(1 - i/n)^power."
     )
@@ -106,14 +106,14 @@ class TrainingSection(Section):
         description="Random crop [height, width] in pixels; [] takes the images' most common size.",
     )
     scale: Annotated[tuple[float, float], PlainValidator(checks.scale)] = Field(
-        default=(0.5, 2.0), description="Random scale, from … to."
+        default=(0.75, 1.5), description="Random scale, from … to."
     )
     flip: bool = Field(default=True, description="Mirror half of the images left to right.")
     colour: float = Field(
         default=0.2, ge=0, le=1, description="Random brightness, contrast and saturation, ± this share."
     )
     class_weighting: Literal["none", "frequency"] = Field(
-        default="none",
+        default="frequency",
         description="'frequency' weighs rare classes up by the inverse logarithm of their share (ENet).",
     )
     consistency: float = Field(
@@ -209,7 +209,7 @@ class SelectionSection(Section):
     """Which regions are asked."""
 
     strategy: str = Field(
-        default="sp-crf",
+        default="tenth",
         min_length=1,
         description="How regions are chosen: a name from the table of strategies in docs/configuration.md.",
     )
@@ -271,7 +271,7 @@ class LabelsSection(Section):
         default=False, description="Spread the answers to their surroundings through the CRF."
     )
     pseudo: bool = Field(
-        default=True,
+        default=False,
         description="Label what nobody was asked about by the model; false learns from the answers alone.",
     )
     min_confidence: float = Field(
@@ -287,7 +287,7 @@ class LabelsSection(Section):
         "validation split, where that has labels.",
     )
     sieve: bool = Field(
-        default=False,
+        default=True,
         description="Let pixels of an answered region count less where the model doubts that they are of the "
         "class that was named for all of it.",
     )

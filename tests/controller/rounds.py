@@ -24,7 +24,7 @@ from tenth.workspace.database import Answer, Image, Region
 from tenth.workspace.workspace import Workspace
 
 TINY = {
-    "labels": {"min_confidence": 0.0},
+    "labels": {"pseudo": True, "min_confidence": 0.0, "sieve": False},
     "network": {"encoder": "resnet18", "width": 0.125, "weights": ""},
     "training": {
         "initial_iterations": 4,
@@ -34,7 +34,7 @@ TINY = {
         "device": "cpu",
     },
     "superpixels": {"size": 60},
-    "selection": {"group_size": 2, "budget": 0.1},
+    "selection": {"strategy": "sp-crf", "group_size": 2, "budget": 0.1},
 }
 
 

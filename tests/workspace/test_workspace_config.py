@@ -95,7 +95,7 @@ def test_unknown_keys_and_sections_are_refused_with_the_nearest(text: str, expec
     ("text", "expected"),
     [
         ("[training]\nbatch_size = 0", ["batch_size = 0", "at least 1", "batch_size = 8, the default"]),
-        ("[training]\nlearning_rate = -0.5", ["-0.5", "above 0", "at most 10", "0.01"]),
+        ("[training]\nlearning_rate = -0.5", ["-0.5", "above 0", "at most 10", "0.04"]),
         ("[training]\nlearning_rate = nan", ["nan", "finite"]),
         ("[training]\nmomentum = 1.0", ["1.0", "below 1"]),
         ("[training]\nbatch_size = true", ["true", "whole number"]),

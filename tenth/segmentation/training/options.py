@@ -83,15 +83,15 @@ class TrainingOptions:
 
     iterations: int
     batch_size: int = 8
-    learning_rate: float = 0.01
+    learning_rate: float = 0.04
     power: float = 0.9
     momentum: float = 0.9
     weight_decay: float = 1e-4
     crop: tuple[int, int] | None = None
-    scale: tuple[float, float] = (0.5, 2.0)
+    scale: tuple[float, float] = (0.75, 1.5)
     flip: bool = True
     colour: float = 0.2
-    class_weighting: Literal["none", "frequency"] = "none"
+    class_weighting: Literal["none", "frequency"] = "frequency"
     seed: int = 0
     device: str = "auto"
     precision: Precision = "auto"

@@ -18,7 +18,14 @@ from tenth.segmentation.training import TrainingOptions, train
 from tenth.segmentation.training.batches import Batches
 
 OPTIONS = TrainingOptions(
-    iterations=12, batch_size=4, learning_rate=0.05, device="cpu", precision="f32", checkpoint_every=5
+    iterations=12,
+    batch_size=4,
+    learning_rate=0.05,
+    scale=(0.5, 2.0),
+    class_weighting="none",
+    device="cpu",
+    precision="f32",
+    checkpoint_every=5,
 )
 
 
