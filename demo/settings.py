@@ -39,14 +39,11 @@ def scene_settings() -> DemoSettings:
                 "initial_iterations": 700,
                 "round_iterations": 250,
                 "crop": [160, 208],
-                "class_weighting": "frequency",
                 "validate_every": 100,
                 "patience": 2,
             },
             "superpixels": {"size": 500},
             "selection": {"group_size": 26},
-            # A model that has seen eight scenes is sure of too much.
-            "labels": {"min_confidence": 0.9999},
         }
     )
 
@@ -73,7 +70,6 @@ def folder_settings(dataset: FolderDataset) -> DemoSettings:
                 "initial_iterations": 700,
                 "round_iterations": 300,
                 "crop": crop_of(dataset),
-                "class_weighting": "frequency",
                 "validate_every": 200,
                 "patience": 2,
             },

@@ -85,7 +85,10 @@ def command(workspace: Path, as_json: bool, quiet: bool, **options: Any) -> None
     scores = ", ".join(
         f"{name} mIoU {result[name]:.4f}" for name in ("val", "test") if result[name] is not None
     )
-    echo_result(result, as_json, [f"Published {result['version']}{': ' + scores if scores else ''}."])
+    student = result.get("student")
+    done = "Trained" if student else "Published"
+    lines = [f"{done} {result['version']}{': ' + scores if scores else ''}."]
+    echo_result(result, as_json, [*lines, student["sentence"]] if student else lines)
 
 
 def _is_given(context: click.Context, name: str) -> bool:
