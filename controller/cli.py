@@ -7,11 +7,16 @@ import importlib
 import json
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from tenth import __version__
 from tenth.errors import TenthError
+
+USAGE = 2
+"""Exit code of a call that cannot be understood."""
 
 COMMANDS = {
     "init": "Make a workspace, its Label Studio project and the link to the backend.",
@@ -95,14 +100,21 @@ def cli(verbose: bool) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with the exit code of its outcome."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in arguments
     try:
         cli.main(args=arguments, prog_name="controller", standalone_mode=False)
     except TenthError as error:
-        _report(error, as_json="--json" in arguments)
+        if as_json:
+            _document(type(error).__name__, str(error), error.exit_code, getattr(error, "details", {}))
+        else:
+            click.echo(f"controller: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        if as_json:
+            _document(type(error).__name__, error.format_message(), USAGE, {})
+        else:
+            error.show()
+        sys.exit(USAGE)
     except (click.Abort, KeyboardInterrupt):
         click.echo(
             "\nInterrupted. Nothing is lost: the same command continues where this one stopped.", err=True
@@ -110,12 +122,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _report(error: TenthError, as_json: bool) -> None:
-    if as_json:
-        document = {"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}
-        click.echo(json.dumps({**document, **getattr(error, "details", {})}, indent=2))
-    else:
-        click.echo(f"controller: {error}", err=True)
+def _document(name: str, message: str, exit_code: int, details: Mapping[str, Any]) -> None:
+    document = {"error": name, "message": message, "exit_code": exit_code}
+    click.echo(json.dumps({**document, **details}, indent=2))
 
 
 if __name__ == "__main__":

@@ -98,6 +98,14 @@ def test_wrong_usage_is_2(capsys, learned):
         assert "Error: " in error
 
 
+def test_wrong_usage_is_json_too(capsys, learned):
+    code, out, error = run(capsys, "status", "--wrkspace", learned.workspace.folder, "--json")
+    assert (code, error) == (2, "")
+    document = json.loads(out)
+    assert (document["error"], document["exit_code"]) == ("NoSuchOption", 2)
+    assert "--wrkspace" in document["message"]
+
+
 def test_no_workspace_is_2(capsys, tmp_path):
     code, out, error = run(capsys, "status", "--workspace", tmp_path)
     assert (code, out) == (2, "")
