@@ -91,7 +91,10 @@ def ablation(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
     learning = {
         "tenth with mean teacher": replace(OURS, consistency=0.2),
         "tenth with soft pseudo-labels": replace(OURS, min_confidence=0.0, soft=True),
-        "tenth with sure pseudo-labels": replace(OURS, min_confidence=0.95, soft=True),
+        "tenth with sure pseudo-labels, all of P's weight": replace(
+            OURS, min_confidence=0.95, soft=True, initial_weight=1.0
+        ),
+        "tenth with all of P's weight": replace(OURS, initial_weight=1.0),
         "tenth without sieve": replace(OURS, sieve=False),
         "tenth with ClassMix": replace(OURS, consistency=0.2, mix="classmix", unlabelled=True),
         "tenth with pseudo-labels": replace(OURS, min_confidence=0.0),

@@ -22,6 +22,7 @@ from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
 from tenth.segmentation.networks.registry import INITIAL_WEIGHTS
 from tenth.segmentation.training import LabelledImage, TrainingOptions, TrainingResult
 from tenth.segmentation.training import train as fit
+from tenth.segmentation.training.sources import DiscountedImage
 
 
 def train(loop: Loop, number: int) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def train(loop: Loop, number: int) -> dict[str, Any]:
     The weights go to a file of the workspace; "publish" turns them into a model version. A killed training
     resumes from its checkpoint.
     """
-    images = training_images(loop, number)
+    images = discounted(training_images(loop, number), loop.config.labels.initial_weight)
     network = start_network(loop)
     iterations = iterations_of(loop, number)
     result = fit_network(loop, network, images, iterations, f"round-{number:03d}")
@@ -106,6 +107,17 @@ def training_images(loop: Loop, number: int) -> list[Sample | MergedImage]:
             "images first."
         )
     return images
+
+
+def discounted(images: Sequence[Sample | MergedImage], weight: float) -> list[LabelledImage]:
+    """Return the images, those of the initial set at `weight` where there are others.
+
+    All pixels of the initial set have labels, a tenth of the others': without it that set, however small,
+    makes up half of what is learned.
+    """
+    if not any(isinstance(image, MergedImage) for image in images):
+        return list(images)
+    return [image if isinstance(image, MergedImage) else DiscountedImage(image, weight) for image in images]
 
 
 def start_network(loop: Loop) -> SegmentationNetwork:

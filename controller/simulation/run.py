@@ -39,6 +39,7 @@ from tenth.segmentation.classes import IGNORE, ClassSet
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import SegmentationNetwork
 from tenth.segmentation.training import LabelledImage
+from tenth.segmentation.training.sources import DiscountedImage
 
 COMMITTEE = 4
 
@@ -217,6 +218,8 @@ class Curve:
         merging = MergeOptions(pseudo, recipe.propagate, recipe.min_confidence, recipe.sieve, calibration)
         needed = merging.uses_pseudo_labels or merging.sieve
         images: list[LabelledImage] = list(self.splits.initial)
+        if recipe.initial_weight < 1:
+            images = [DiscountedImage(picture, recipe.initial_weight) for picture in self.splits.initial]
         for asked in self.asked:
             merged = merge_answers(
                 asked.picture.picture,

@@ -32,6 +32,8 @@ class Recipe:
         Weight of the mean teacher's loss on pixels without a label; 0 is none.
     mix : {"none", "classmix"}
         How images of a batch are mixed for it.
+    initial_weight : float
+        What a pixel of the initial set counts beside an answered one.
     unlabelled : bool
         Learn from the images of the pool that nobody was asked about as well (needs `consistency`).
     """
@@ -43,6 +45,7 @@ class Recipe:
     soft: bool = False
     consistency: float = 0.0
     mix: Literal["none", "classmix"] = "none"
+    initial_weight: float = 1.0
     unlabelled: bool = False
 
 

@@ -286,6 +286,12 @@ class LabelsSection(Section):
         description="Weigh each pseudo-label by the model's confidence, calibrated class by class on the "
         "validation split, where that has labels.",
     )
+    initial_weight: float = Field(
+        default=0.25,
+        gt=0,
+        le=1,
+        description="What a pixel of the initial set counts beside an answered one, of which there are few.",
+    )
     sieve: bool = Field(
         default=True,
         description="Let pixels of an answered region count less where the model doubts that they are of the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -32,6 +33,43 @@ class SoftLabelledImage(LabelledImage, Protocol):
 
     def load_soft(self) -> NDArray[np.float32]:
         """Return the teachers' class probabilities (C, H, W) float32, summing to 1 over the classes."""
+
+
+class Named(LabelledImage, Protocol):
+    """A labelled image with a name."""
+
+    @property
+    def key(self) -> str:
+        """Its name in messages."""
+
+
+@dataclass(frozen=True)
+class DiscountedImage:
+    """An image all of whose labels count less, beside others that have fewer labels.
+
+    Parameters
+    ----------
+    image : Named
+        Image and labels.
+    weight : float
+        What each of its labels counts, 0..1.
+    """
+
+    image: Named
+    weight: float
+
+    @property
+    def key(self) -> str:
+        """The image's name."""
+        return self.image.key
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the image (H, W, 3) uint8 RGB and its labels (H, W) uint8, 255 = ignore."""
+        return self.image.load()
+
+    def load_weights(self) -> NDArray[np.float32]:
+        """Return the weight for every pixel, (H, W) float32."""
+        return np.full(self.load()[1].shape, self.weight, np.float32)
 
 
 def quantised(weights: NDArray[np.float32]) -> NDArray[np.uint8]:
