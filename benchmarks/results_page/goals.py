@@ -75,7 +75,7 @@ def _row(where: str, goal: Goal, series: Sequence[Series]) -> list[str]:
     if run is None or value is None:
         under_way = "under way" if run is not None else "not run yet"
         return [*wanted, "0", NOTHING, under_way, *[NOTHING] * len(COST_HEAD)]
-    count = len(run.finished)
+    count = len(run.finals(goal.column))
     return [*wanted, seeds(count), percent(value), verdict(value - goal.level, count), *cost(run)]
 
 
