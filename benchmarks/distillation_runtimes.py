@@ -41,6 +41,7 @@ from tenth.workspace.models import LoadedModel, ModelStore
 
 TORCH = "torch f32"
 REGION_PIXELS = 40
+HINTON = "teachers ‖ student"
 
 Build = Callable[[LoadedModel, tuple[int, int]], ImagePredictor]
 
@@ -88,7 +89,7 @@ class Trained:
         """Return the runtimes that it is measured in."""
         if self.ensemble is not None:
             return [TORCH, "torch bf16"]
-        wanted = self.seed == first_seed and self.mode in ("alone", "distilled")
+        wanted = self.seed == first_seed and self.mode == "distilled" and HINTON not in self.loss
         return list(RUNTIMES) if wanted else [TORCH]
 
 
@@ -112,19 +113,18 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
         return
     report = work.report(name)
     folder = Path(report["folder"])
-    kind = "alone" if mode == "alone-longer" else mode
+    kind = {"alone-longer": "alone", "distilled-hinton": "distilled"}.get(mode, mode)
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
     found[name] = Trained(network, kind, report["seed"], _loss(network, mode), seconds, [model])
 
 
 def _loss(network: str, mode: str) -> str:
-    if mode not in ("distilled", "kl-only"):
+    if mode in ("teacher", "alone", "alone-longer"):
         return "cross-entropy"
-    loss = loss_of(network)
-    divergence = (
-        f"{loss.weight:g} · KL(teachers ‖ student), T {loss.temperature:g}, mean of pixels and classes"
-    )
+    loss = loss_of(network, mode)
+    between = "student ‖ teachers" if loss.direction == "student-teacher" else HINTON
+    divergence = f"{loss.weight:g} · KL({between}) by pixel and class, T {loss.temperature:g}"
     return divergence if mode == "kl-only" else f"cross-entropy + {divergence}"
 
 
