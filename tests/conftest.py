@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: no example has a deadline.
+settings.register_profile("tenth", deadline=None)
+settings.load_profile("tenth")
 
 # Before anything imports the library, which reads it once.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -42,7 +42,8 @@ STUDENT = {
     "iterations": 2,
     "weight": 0.1,
 }
-SETTINGS = {**TINY, "training": {**TINY["training"], "learning_rate": 0.05}, "distill": STUDENT}
+QUICK = {"learning_rate": 0.05, "class_weighting": "none", "scale": [0.5, 2.0]}
+SETTINGS = {**TINY, "training": {**TINY["training"], **QUICK}, "distill": STUDENT}
 """The student learns something, mostly from labels, since the large network has four steps for it."""
 
 

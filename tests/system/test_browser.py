@@ -84,4 +84,4 @@ def check_pixels(streets: Streets, region: Region, answers: dict[str, Answer]) -
     assert (merged.confidence[mask] == 1).all()
     np.testing.assert_array_equal(merged.answer == answer.id, mask)
     np.testing.assert_array_equal(merged.source == Source.HUMAN, mask)  # one answer an image
-    np.testing.assert_array_equal(merged.source == Source.PSEUDO, ~mask)
+    np.testing.assert_array_equal(merged.source == Source.IGNORED, ~mask)  # answers alone teach
