@@ -164,6 +164,10 @@ def _merge(
     return merged
 
 
+LEAST_PROBABILITY = 1e-6
+"""Added to all probabilities, so that none is impossible."""
+
+
 def sieve_weights(
     merged: LabelMap, superpixels: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
@@ -171,7 +175,8 @@ def sieve_weights(
 
     A region that straddles classes gets the label of its dominant one, and the rest of its pixels are wrong.
     Where the network sees a boundary, it knows which: a pixel's weight is its probability of the label over
-    the region's mean one, at most 1. A network that knows nothing gives all pixels the same and so weight 1.
+    the region's mean one, at most 1. A network that knows nothing gives all pixels the same and so weight 1,
+    and so does one that holds the named class impossible: people know better, and it sees no boundary.
 
     Parameters
     ----------
@@ -196,6 +201,7 @@ def sieve_weights(
     labels = np.where(known, merged.labels, 0).astype(np.int64)
     likely = np.take_along_axis(probabilities, labels[None], axis=0)[0] * known
     usual = mean_by_region(likely, superpixels)[superpixels]
-    weights: npt.NDArray[np.float32] = np.minimum(likely / np.maximum(usual, 1e-12), 1).astype(np.float32)
+    ratio = (likely + LEAST_PROBABILITY) / (usual + LEAST_PROBABILITY)
+    weights: npt.NDArray[np.float32] = np.minimum(ratio, 1).astype(np.float32)
     weights[~known] = 0
     return weights

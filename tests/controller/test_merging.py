@@ -53,6 +53,14 @@ def test_a_network_that_knows_nothing_sieves_nothing():
     np.testing.assert_allclose(labels.weights(soft=False)[:, :2], 1)
 
 
+def test_an_answer_that_the_network_holds_impossible_counts_in_full():
+    sure = np.zeros_like(P)
+    sure[1] = 1
+    options = MergeOptions("network", min_confidence=NO_PSEUDO_LABELS, sieve=True)
+    labels = merge_answers(PICTURE, SUPERPIXELS, [RegionAnswer(1, 0, 0)], sure, options, CRF)
+    np.testing.assert_allclose(labels.weights(soft=False)[:, :2], 1)
+
+
 def test_soft_pseudo_labels_count_by_their_calibrated_confidence():
     reliability = Reliability(2)
     for _ in range(200):  # whenever the network said 0, it was wrong
