@@ -75,9 +75,9 @@ def _words(about: Mapping[str, Any]) -> list[str]:
         "ESPNetv2 comes from Cityscapes, ICNet and DeepLabv3+ have an EfficientNet-Lite0 of ImageNet; ENet "
         f"and ERFNet start from nothing.{taken} *Seconds* are of training, on "
         f"{about.get('hardware', 'unknown hardware')}; a student alone got as many steps as fit into those "
-        "of a distilled one, by the seconds of a step of each, measured in turns; the seconds themselves were "
-        "taken while other work kept the machine busy, so they differ where they should be equal. Learning "
-        "rates and the direction of the divergence were chosen on val, and nothing by test.",
+        "of a distilled one, by the seconds of a step of each, measured in turns; the seconds here were "
+        "taken while other work kept the machine busy, so they differ where they should be equal. "
+        "Learning rates and the direction of the divergence were chosen on val, and nothing by test.",
         "",
         f"    {about.get('command', '')}",
         "",
