@@ -64,7 +64,8 @@ def test_stripes_are_averaged_over_the_pixel(
     fine = position[:, None] + (np.arange(4000) + 0.5) / 4000 * footprint - footprint / 2
     expected = ((fine - start) % period < share * period).mean(axis=1)
     found = stripes(position, period, start, share * period, footprint)
-    assert np.abs(found - expected).max() < 0.01
+    missed = 2 * (footprint / period + 1) / 4000  # each edge may lie anywhere between two samples
+    assert np.abs(found - expected).max() < max(0.01, missed)
 
 
 def test_noise_is_even_and_seamless() -> None:
