@@ -3,8 +3,8 @@
     python -m benchmarks.distillation --dataset camvid --weights espnetv2_s_2.0_city_1024x512.pth
 
 Trains the teachers, stores what they say together, then trains each student alone, on labels and soft labels
-together, and on soft labels only. A student alone gets as many steps as fit into the seconds of a distilled
-one; the mode ``alone-longer`` gets the seconds that the soft labels took on top. What is done is not done
+together, and on soft labels only. A distilled student gets as many steps as fit into the seconds of the one
+alone; the mode ``alone-longer`` gets the seconds that the soft labels took on top. What is done is not done
 again, so a killed call is repeated. Two processes share the work with ``--part 0/2`` and ``--part 1/2``. Then
 ``python -m benchmarks.distillation_runtimes`` measures how fast the results are, and writes both.
 """
@@ -24,12 +24,13 @@ from typing import Any
 import torch
 
 from controller.distill import distill
+from controller.material import read_material
 from controller.simulation.results import write_json
-from controller.standalone import Standalone, read_splits, train_alone
+from controller.soft_labels import ask_teachers
+from controller.standalone import Standalone, train_alone
 from tenth.progress import Progress
-from tenth.segmentation.dataset import FolderDataset
-from tenth.segmentation.distillation import DistillationLoss, SoftLabelStore
-from tenth.segmentation.distillation.teachers import TaughtImage, temperature_of
+from tenth.segmentation.distillation import DistillationLoss
+from tenth.segmentation.distillation.teachers import temperature_of
 from tenth.segmentation.networks import NetworkSpec
 from tenth.segmentation.training import train
 
@@ -38,13 +39,13 @@ OPTIONS: dict[str, dict[str, Any]] = {"icnet": IMAGENET, "deeplabv3plus": IMAGEN
 RATES = {"icnet": 0.04, "deeplabv3plus": 0.04, "espnetv2": 0.02, "enet": 0.1, "erfnet": 0.1}
 """Learning rates, those of ICNet and ENet chosen on val by trainings of 500 to 600 steps."""
 
-TEACHERS = {"icnet": 2400, "deeplabv3plus": 1200, "espnetv2": 480}
+TEACHERS = {"icnet": 900, "deeplabv3plus": 900, "espnetv2": 480}
 """The teachers and their steps; the thesis's ERFNet is left to the students, for it has no weights to start
 from, while ESPNetv2 comes from Cityscapes."""
 
 TEACHER_SEED = 100  # no student is its own teacher
 STUDENTS = ("enet", "icnet", "erfnet")
-MODES = ("distilled", "alone", "kl-only", "alone-longer", "distilled-hinton")
+MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-hinton")
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,7 @@ class Work:
     weights : Path
         ESPNetv2's, of Cityscapes.
     steps : int
-        Of a distilled student.
-    first_seed : int
-        What is the same for all seeds is measured with this one.
+        Of a student alone.
     """
 
     dataset: Path
@@ -70,7 +69,6 @@ class Work:
     size: tuple[int, int]
     weights: Path
     steps: int
-    first_seed: int
     progress: Progress
 
     def training(self, network: str, folder: str, steps: int, seed: int) -> Standalone:
@@ -121,49 +119,50 @@ def teach(work: Work, network: str) -> dict[str, Any]:
 
 def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
     """Train a student in one of `MODES`."""
-    if not mode.startswith("alone"):
-        teachers = [f"{name}={work.report(f'teacher-{name}')['folder']}" for name in TEACHERS]
-        job = work.training(network, "students", work.steps, seed)
-        return distill(job, teachers, [], loss_of(network, mode), work.progress)
-    steps = steps_alone(work, network, longer=mode == "alone-longer")
-    return train_alone(work.training(network, "students", steps, seed), work.progress)
+    job = work.training(network, "students", steps_of(work, network, mode), seed)
+    if mode.startswith("alone"):
+        return train_alone(job, work.progress)
+    return distill(job, teachers_of(work), [], loss_of(network, mode), work.progress)
 
 
-def steps_alone(work: Work, network: str, *, longer: bool) -> int:
-    """Return the steps of a student alone that take as long as those of a distilled one."""
+def teachers_of(work: Work) -> list[str]:
+    """Return the teachers as `controller.distill` wants them, once they are trained."""
+    return [f"{name}={work.report(f'teacher-{name}')['folder']}" for name in TEACHERS]
+
+
+def steps_of(work: Work, network: str, mode: str) -> int:
+    """Return the steps that take as long as those of the student alone."""
+    if mode == "alone":
+        return work.steps
     seconds: dict[str, float] = work.report(f"step-{network}")
-    total: float = work.steps * seconds["distilled"]
-    if longer:
-        total += work.report(f"{network}-distilled-s{work.first_seed}")["soft_label_seconds"]
-    return round(total / seconds["alone"])
+    if mode == "alone-longer":
+        return round(work.steps + seconds["soft_labels"] / seconds["alone"])
+    return round(work.steps * seconds["alone"] / seconds["distilled"])
 
 
 def step_seconds(work: Work, network: str, steps: int = 5, repeats: int = 5) -> dict[str, float]:
-    """Return the seconds of a step alone and of a distilled one, measured in turns."""
-    work.report(f"{network}-distilled-s{work.first_seed}")  # the soft labels are there
+    """Return the seconds of a step alone and distilled, measured in turns, and of all soft labels."""
     job = work.training(network, "students", steps, 0)
-    dataset = FolderDataset(job.dataset)
-    images = read_splits(job, dataset)["train"]
-    folder = job.out / "soft-labels"
-    identity = json.loads((folder / "soft_labels.json").read_text(encoding="utf-8"))["identity"]
-    store = SoftLabelStore.open(folder, identity)
-    taught = [TaughtImage(image, store) for image in images]
-    module = NetworkSpec(network, len(dataset.classes), job.network_options).build()
+    material = read_material(job, None, work.progress)
+    taught = ask_teachers(job, teachers_of(work), [], material, work.progress)
+    images = material.splits["train"]
+    module = NetworkSpec(network, len(material.dataset.classes), job.network_options).build()
     taken: dict[str, list[float]] = {"distilled": [], "alone": []}
     for _ in range(repeats):
-        taken["distilled"].append(train(module, taught, job.options(loss_of(network))).seconds / steps)
+        options = job.options(loss_of(network))
+        taken["distilled"].append(train(module, taught.images, options).seconds / steps)
         taken["alone"].append(train(module, images, job.options()).seconds / steps)
-    return {name: median(times) for name, times in taken.items()}
+    return {name: median(times) for name, times in taken.items()} | {"soft_labels": taught.seconds}
 
 
 def jobs(work: Work, seeds: Sequence[int]) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     """Yield names and what to do for them, the most wanted first."""
     for network in TEACHERS:
         yield f"teacher-{network}", partial(teach, work, network)
+    for network in STUDENTS:
+        yield f"step-{network}", partial(step_seconds, work, network)
     for network, seed in order(seeds):
         for mode in MODES if seed == seeds[0] else MODES[:3]:
-            if mode == "alone" and seed == seeds[0]:
-                yield f"step-{network}", partial(step_seconds, work, network)
             yield f"{network}-{mode}-s{seed}", partial(study, work, network, mode, seed)
 
 
@@ -179,7 +178,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     options.add_argument("--dataset", required=True, type=Path, help="data set folder")
     options.add_argument("--weights", required=True, type=Path, help="ESPNetv2's of Cityscapes, width 2.0")
     options.add_argument("--size", default="240x180", help="images are resized to this")
-    options.add_argument("--steps", type=int, default=1200, help="of a distilled student")
+    options.add_argument("--steps", type=int, default=1200, help="of a student alone")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves it alone")
     options.add_argument("--work", type=Path, default=Path(".cache/distillation"))
@@ -192,8 +191,7 @@ def work_of(arguments: argparse.Namespace) -> Work:
         torch.set_num_threads(arguments.threads)
     width, height = map(int, arguments.size.split("x"))
     paths = (arguments.dataset, arguments.work)
-    weights, steps, first = arguments.weights, arguments.steps, arguments.seeds[0]
-    return Work(*paths, (width, height), weights, steps, first, Progress(None))
+    return Work(*paths, (width, height), arguments.weights, arguments.steps, Progress(None))
 
 
 def main() -> None:

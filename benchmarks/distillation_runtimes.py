@@ -11,7 +11,6 @@ regions in bfloat16, settings).
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.distillation import MODES, STUDENTS, TEACHERS, Work, loss_of, parser, work_of
-from benchmarks.jobs import RESULTS
+from benchmarks.jobs import RESULTS, processor
 from controller.maps import Division, View
 from controller.selection import budget_pixels
 from controller.simulation.results import write_json
@@ -242,7 +241,7 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
     return {
         "command": f"python -m benchmarks.distillation --dataset DIR --weights FILE --size {work.size[0]}x"
         f"{work.size[1]} --steps {work.steps} --seeds {' '.join(map(str, seeds))}",
-        "hardware": f"{platform.machine()} CPU, {torch.get_num_threads()} thread(s)",
+        "hardware": f"{processor()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,
         "teachers": TEACHERS,
         "step_seconds": steps,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,14 @@ class Job:
     simulation: Simulation
     seed: int
     run: Run | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call it, for `--only`."""
+        if self.run is None:
+            return f"bounds seed {self.seed}"
+        run = self.run
+        return f"{run.name or run.strategy} seed {run.seed} budget {run.budget:g} {run.annotator}"
 
     @property
     def name(self) -> str:
@@ -70,36 +79,81 @@ def perform(job: Job, work: Path, progress: Progress) -> None:
 
 
 def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -> int:
-    """Write the rows of all jobs that have any, with the bounds of their seed; return their number."""
-    jobs = list(jobs)
-    rows: list[dict[str, Any]] = []
-    details: list[dict[str, Any]] = []
-    ends: dict[tuple[str, int], dict[str, float]] = {}
+    """Write the rows of all jobs that have any, with the bounds of their seed; return their number.
+
+    Runs that `out` has of another machine, with the same settings, stay there.
+    """
+    found: list[Curve] = []
     for each in jobs:
         path = work / "jobs" / f"{each.name}.json"
-        if each.run is None and path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))["runs"]
-            ends[bound_of(each)] = {row["strategy"]: row["miou_test"] for row in found}
-    for each in jobs:
-        path = work / "jobs" / f"{each.name}.json"
-        if not path.exists():
-            continue
-        end = ends.get(bound_of(each), {})
-        for row in json.loads(path.read_text(encoding="utf-8"))["runs"]:
-            row["initial_miou_test"] = end.get("initial-labels")
-            row["full_label_miou_test"] = end.get("full-labels")
-            rows.append(row | relative(row))
-        detail_path = path.with_name(f"{path.stem}_details.json")
-        details += json.loads(detail_path.read_text(encoding="utf-8"))["runs"]
+        if path.exists():
+            found += curves(path)
+    earlier, abouts = published(out, about)
+    done = {curve_key(each): len(each) for each in found}
+    # A curve that has only begun here does not replace a longer one.
+    kept = [each for each in earlier if done.get(curve_key(each), 0) < len(each)]
+    stay = {curve_key(each) for each in kept}
+    every = [*(each for each in found if curve_key(each) not in stay), *kept]
+    ends = {
+        (detail["initial_share"], detail["seed"], row["strategy"]): row["miou_test"]
+        for each in every
+        for row, detail in each
+        if row["strategy"] in BOUNDS
+    }
+    rows = []
+    for row, _ in (pair for each in every for pair in each):
+        initial, full = (ends.get((row["initial_share"], row["seed"], name)) for name in BOUNDS)
+        row |= {"initial_miou_test": initial, "full_label_miou_test": full}
+        rows.append(row | relative(row))
+    details = [detail for each in every for _, detail in each]
+    if kept and abouts:
+        about = about | {"earlier": abouts}
     write_json(out, {"runs": rows})
     write_json(out.with_name(f"{out.stem}_details.json"), {"about": about, "runs": details})
     return len(rows)
 
 
-def bound_of(job: Job) -> tuple[str, int]:
-    """Return what the bounds of a job are known by: those of the same initial set and steps."""
-    simulation = job.simulation
-    return f"{simulation.initial}/{simulation.all_steps}", job.seed
+BOUNDS = ("initial-labels", "full-labels")
+CIRCUMSTANCES = ("command", "hardware", "commit", "torch", "earlier")
+"""What the settings of two machines may differ in."""
+
+Curve = list[tuple[dict[str, Any], dict[str, Any]]]
+"""Rows and details of one run, round by round."""
+
+
+def curve_key(curve: Curve) -> tuple[Any, ...]:
+    """Return what tells a run from all others."""
+    detail = curve[0][1]
+    names = ("strategy", "network", "annotator", "initial_share", "seed", "budget", *SIZES)
+    return tuple(detail[name] for name in (names[:-2] if detail["strategy"] in BOUNDS else names))
+
+
+SIZES = ("group_size", "region_size")
+
+
+def curves(path: Path) -> list[Curve]:
+    """Return the runs in a file of rows and the file of details beside it."""
+    texts = (each.read_text(encoding="utf-8") for each in (path, path.with_name(f"{path.stem}_details.json")))
+    rows, details = (json.loads(text)["runs"] for text in texts)
+    found: dict[tuple[Any, ...], Curve] = {}
+    for pair in zip(rows, details, strict=True):
+        found.setdefault(curve_key([pair]), []).append(pair)
+    return list(found.values())
+
+
+def published(out: Path, about: Mapping[str, Any]) -> tuple[list[Curve], list[dict[str, Any]]]:
+    """Return the runs that are in `out` already, and where they come from; none of other settings."""
+    beside = out.with_name(f"{out.stem}_details.json")
+    if not out.exists() or not beside.exists():
+        return [], []
+    theirs = json.loads(beside.read_text(encoding="utf-8"))["about"]
+    mine = json.loads(json.dumps(about))
+    if any(theirs.get(name) != mine[name] for name in mine if name not in CIRCUMSTANCES):
+        return [], []
+    origin = {name: theirs[name] for name in ("commit", "hardware") if name in theirs}
+    here = {name: mine.get(name) for name in origin}
+    others = [each for each in (*theirs.get("earlier", []), origin) if each != here]
+    return curves(out), list({json.dumps(each): each for each in others}.values())
 
 
 def about(module: str, arguments: argparse.Namespace, simulation: Simulation) -> dict[str, Any]:
@@ -107,16 +161,26 @@ def about(module: str, arguments: argparse.Namespace, simulation: Simulation) ->
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} CPU"
     settings = asdict(simulation) | {"dataset": Path(simulation.dataset).name}
     return {
         "command": f"python -m {module} --dataset DIR --size {arguments.size} "
         f"--round-steps {arguments.round_steps} --seeds {' '.join(map(str, arguments.seeds))}",
-        "hardware": f"{device}, {torch.get_num_threads()} thread(s)",
+        "hardware": f"{processor()}, {arguments.threads or torch.get_num_threads()} thread(s)",
         "commit": commit.stdout.strip(),
         "torch": torch.__version__,
         **settings,
     }
+
+
+def processor() -> str:
+    """Return what networks run on, by its name where the system tells one."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    with contextlib.suppress(OSError):  # not Linux
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return f"CPU {line.partition(':')[2].strip()}"
+    return f"{platform.machine()} CPU"
 
 
 def parser(description: str | None, name: str, round_steps: int, stages: str) -> argparse.ArgumentParser:
@@ -141,6 +205,7 @@ def parser(description: str | None, name: str, round_steps: int, stages: str) ->
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--stage", type=int, default=9, help=stages)
     options.add_argument("--part", default="0/1", help="which of how many processes this is: 0/2, 1/2")
+    options.add_argument("--only", default="", help="only jobs whose label contains this: 'sp-crf seed 1'")
     options.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves it alone")
     options.add_argument("--work", type=Path, default=Path(".cache") / name)
     options.add_argument("--out", type=Path, default=RESULTS / f"{name}.json")
@@ -161,8 +226,8 @@ def run_jobs(jobs: Iterable[Job], arguments: argparse.Namespace, description: di
     wanted = [each for each in jobs if each.stage <= arguments.stage]
     part, parts = map(int, arguments.part.split("/"))
     for number, each in enumerate(wanted):
-        if number % parts == part and not arguments.collect:
-            print(f"job {number + 1} of {len(wanted)}: {each.name}", flush=True)
+        if number % parts == part and arguments.only in each.label and not arguments.collect:
+            print(f"job {number + 1} of {len(wanted)}: {each.label}", flush=True)
             perform(each, arguments.work, Progress(None))
     rows = collect(wanted, arguments.work, description, arguments.out)
     print(f"{rows} rows in {arguments.out}")

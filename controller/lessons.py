@@ -13,7 +13,7 @@ from controller.loop import Loop
 from controller.merge import MergedImage, WeighedImage
 from controller.pool import as_sample
 from tenth.segmentation.dataset import Sample, UnlabelledSample, without_labels
-from tenth.segmentation.distillation import SoftLabelStore
+from tenth.segmentation.distillation import RememberedSoftLabels, SoftLabelStore
 from tenth.segmentation.distillation.teachers import Keyed, TaughtImage
 from tenth.workspace.database import Image
 
@@ -62,7 +62,8 @@ def measurable(images: Sequence[Sample | MergedImage]) -> list[Sample | Answered
 
 def taught(images: Sequence[Keyed], store: SoftLabelStore) -> list[TaughtImage]:
     """Return the images with their soft labels, and with the weights of their labels where they have some."""
+    labels = RememberedSoftLabels(store)
     return [
-        TaughtWeighedImage(image, store) if isinstance(image, WeighedImage) else TaughtImage(image, store)
+        TaughtWeighedImage(image, labels) if isinstance(image, WeighedImage) else TaughtImage(image, labels)
         for image in images
     ]

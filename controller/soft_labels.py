@@ -24,7 +24,7 @@ from controller.memo import Memo
 from controller.seconds import SecondsLog
 from controller.standalone import Images, Standalone
 from tenth.progress import SILENT, Progress
-from tenth.segmentation.distillation import Ensemble, SoftLabelStore, class_weights
+from tenth.segmentation.distillation import Ensemble, RememberedSoftLabels, SoftLabelStore, class_weights
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
     TaughtImage,
@@ -133,7 +133,8 @@ class Asking:
         log = SecondsLog(self.job.out / "soft-label-seconds.jsonl", owner)
         if any(image.key not in store for image in images):
             write_soft_labels(store, self.together(ensemble), images, self.progress, log.add)
-        return [TaughtImage(image, store) for image in images], log.total(image.key for image in images)
+        labels = RememberedSoftLabels(store)
+        return [TaughtImage(image, labels) for image in images], log.total(image.key for image in images)
 
     def measure_ensemble(self, ensemble: Ensemble, taught: Sequence[TaughtImage]) -> dict[str, Measured]:
         """Return what the ensemble gets right: in its soft labels as stored, and on the other splits."""

@@ -18,6 +18,7 @@ from controller.train import architecture, fit_network, training_images
 from tenth.errors import ConfigurationError
 from tenth.segmentation.dataset import Sample
 from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
+from tenth.segmentation.distillation.losses import USUAL_WEIGHTS
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
     Keyed,
@@ -165,8 +166,12 @@ def loss_of(loop: Loop) -> DistillationLoss:
     settings = loop.config.distill
     return DistillationLoss(
         settings.student_temperature or temperature_of(settings.student),
-        weight=settings.weight,
+        weight=settings.weight or USUAL_WEIGHTS[settings.form],
+        form=settings.form,
         direction=settings.direction,
+        reduction=settings.reduction,
+        class_weighted=settings.class_weighted,
+        temperature_squared=settings.temperature_squared,
     )
 
 

@@ -53,14 +53,42 @@ from controller.training_options import training_options
     type=float,
     help="By default the thesis's: ENet 5, ICNet 4, ERFNet 3, others 4.",
 )
-@click.option("--weight", default=100.0, show_default=True, help="λ, the weight of the divergence.")
+@click.option(
+    "--form",
+    type=click.Choice(["kl", "cwd", "dist"]),
+    default="kl",
+    show_default=True,
+    help="What is learned from the soft labels: each pixel's distribution (kl), where each class is "
+    "(cwd: channel-wise, arXiv 2011.13256), or how pixels and classes relate (dist: arXiv 2205.10536).",
+)
+@click.option(
+    "--weight", type=float, help="λ, the weight of that; by default 100 for kl, 3 for cwd, 1 for dist."
+)
 @click.option("--kl-only", is_flag=True, help="Learn from the soft labels alone, not from the labels.")
 @click.option(
     "--direction",
     type=click.Choice(["teacher-student", "student-teacher"]),
     default="teacher-student",
     show_default=True,
-    help="KL(teacher ‖ student), or the thesis's KL(student ‖ teacher).",
+    help="Of kl: KL(teacher ‖ student), or the thesis's KL(student ‖ teacher).",
+)
+@click.option(
+    "--reduction",
+    type=click.Choice(["pixels-classes", "pixels"]),
+    default="pixels-classes",
+    show_default=True,
+    help="Of kl: the mean over pixels and classes, to which λ = 100 belongs, or over pixels (λ = 100 / C).",
+)
+@click.option(
+    "--class-weighted/--no-class-weighted",
+    default=True,
+    show_default=True,
+    help="Of kl: let pixels of rare classes count more, as they do in the cross-entropy.",
+)
+@click.option(
+    "--temperature-squared",
+    is_flag=True,
+    help="Multiply by the square of the student's temperature, as Hinton does.",
 )
 @click.option("--iterations", default=30000, show_default=True, help="Training steps.")
 @training_options(option="Options of the student, NAME=VALUE.")
@@ -70,9 +98,13 @@ def command(
     student: str,
     temperatures: tuple[float, ...],
     student_temperature: float | None,
-    weight: float,
+    form: Any,
+    weight: float | None,
     kl_only: bool,
     direction: Any,
+    reduction: Any,
+    class_weighted: bool,
+    temperature_squared: bool,
     unlabelled: str | None,
     as_json: bool,
     quiet: bool,
@@ -93,12 +125,17 @@ def command(
     from controller.distill import distill
     from controller.standalone import Standalone
     from tenth.segmentation.distillation import DistillationLoss
+    from tenth.segmentation.distillation.losses import USUAL_WEIGHTS
     from tenth.segmentation.distillation.teachers import temperature_of
 
     loss = DistillationLoss(
         temperature_of(student) if student_temperature is None else student_temperature,
-        weight=weight,
+        weight=USUAL_WEIGHTS[form] if weight is None else weight,
+        form=form,
         direction=direction,
+        reduction=reduction,
+        class_weighted=class_weighted,
+        temperature_squared=temperature_squared,
         hard_weight=0.0 if kl_only else 1.0,
     )
     job = Standalone(network=student, **options)

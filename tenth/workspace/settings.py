@@ -322,11 +322,33 @@ class DistillSection(Section):
     student_temperature: float = Field(
         default=0.0, ge=0, le=1000, description="0: the thesis's (ENet 5, ICNet 4, ERFNet 3), or 4."
     )
+    form: Literal["kl", "cwd", "dist"] = Field(
+        default="kl",
+        description="What is learned from the soft labels: each pixel's distribution ('kl'), where each "
+        "class is ('cwd', channel-wise), or how pixels and classes relate ('dist').",
+    )
     weight: float = Field(
-        default=100.0, ge=0, le=1e6, description="λ: what the soft labels count beside the labels."
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="λ: what the soft labels count beside the labels; 0: 100 for 'kl', 3 for 'cwd', 1 for "
+        "'dist'.",
     )
     direction: Literal["teacher-student", "student-teacher"] = Field(
-        default="teacher-student", description="KL(teacher ‖ student), or the thesis's KL(student ‖ teacher)."
+        default="teacher-student",
+        description="Of 'kl': KL(teacher ‖ student), or the thesis's KL(student ‖ teacher).",
+    )
+    reduction: Literal["pixels-classes", "pixels"] = Field(
+        default="pixels-classes",
+        description="Of 'kl': the mean over pixels and classes, to which λ = 100 belongs, or over pixels.",
+    )
+    class_weighted: bool = Field(
+        default=True,
+        description="Of 'kl': let pixels of rare classes count more, as training.class_weighting does for "
+        "the labels.",
+    )
+    temperature_squared: bool = Field(
+        default=False, description="Multiply by the square of the student's temperature, as Hinton does."
     )
     initial_iterations: int = Field(
         default=2000, ge=1, description="Steps of a student that starts from new weights."

@@ -87,6 +87,25 @@ def test_end_to_end(capsys, world, teachers, tmp_path):
     assert len(soft) == 3
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), {"form": "kl", "weight": 100.0, "class_weighted": True, "reduction": "pixels-classes"}),
+        (("--form", "cwd"), {"form": "cwd", "weight": 3.0}),
+        (("--form", "dist", "--temperature-squared"), {"weight": 1.0, "temperature_squared": True}),
+        (
+            ("--direction", "student-teacher", "--no-class-weighted", "--reduction", "pixels"),
+            {"direction": "student-teacher", "class_weighted": False, "reduction": "pixels"},
+        ),
+        (("--form", "dist", "--weight", "7", "--kl-only"), {"weight": 7.0, "hard_weight": 0.0}),
+    ],
+)
+def test_every_form_of_the_loss_can_be_asked_for(capsys, world, teachers, tmp_path, options, expected):
+    code, out, error = run(capsys, *arguments(world, teachers, "--out", tmp_path / "students", *options))
+    assert code == 0, error
+    assert expected.items() <= json.loads(out)["loss"].items()
+
+
 def job_of(world, out):
     options = {"encoder": "resnet18", "width": 0.125, "weights": None}
     return Standalone(world / "scenes", out, "icnet", 2, (48, 32), options, batch_size=2, device="cpu")

@@ -3,7 +3,9 @@
 import gc
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -34,6 +36,7 @@ from tenth.segmentation.distillation import SoftLabelStore
 from tenth.segmentation.networks import SegmentationNetwork
 from tenth.segmentation.training.run import Run
 from tenth.workspace.models import ModelStore
+from tenth.workspace.settings import DistillSection
 
 STUDENT = {
     "student": "icnet",
@@ -49,6 +52,21 @@ SETTINGS = {**TINY, "training": {**TINY["training"], **QUICK}, "distill": STUDEN
 
 class Killed(BaseException):
     """Ends a call the way a signal does."""
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, {"form": "kl", "weight": 100.0, "temperature": 5.0, "class_weighted": True}),
+        ({"form": "cwd"}, {"form": "cwd", "weight": 3.0}),
+        ({"form": "dist", "weight": 2.0, "temperature_squared": True}, {"form": "dist", "weight": 2.0}),
+        ({"reduction": "pixels", "class_weighted": False}, {"reduction": "pixels", "class_weighted": False}),
+    ],
+)
+def test_the_configuration_chooses_the_loss(changed, expected):
+    settings = DistillSection(student="enet", **changed)
+    loss = student_module.loss_of(SimpleNamespace(config=SimpleNamespace(distill=settings)))
+    assert expected.items() <= asdict(loss).items()
 
 
 @pytest.fixture(scope="module")

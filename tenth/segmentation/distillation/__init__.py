@@ -1,12 +1,13 @@
 """Distillation: several teachers' knowledge in one small student.
 
 ``ensemble``: the teachers as one; ``temperatures``: which make them equally soft; ``store``: their soft
-labels on disk, in a few bits a pixel (``codec``); ``teachers``: how they get there; ``losses``: what the
-student learns from them.
+labels on disk, in a few bits a pixel (``codec``); ``remembered``: those that are kept in memory;
+``teachers``: how they get there; ``losses``: what the student learns from them.
 """
 
 from tenth.segmentation.distillation.ensemble import Ensemble, class_weights, soften
 from tenth.segmentation.distillation.losses import DistillationLoss
+from tenth.segmentation.distillation.remembered import RememberedSoftLabels
 from tenth.segmentation.distillation.store import SoftLabelStore
 from tenth.segmentation.distillation.temperatures import Reference, TemperatureFit, fit_temperatures
 
@@ -14,6 +15,7 @@ __all__ = [
     "DistillationLoss",
     "Ensemble",
     "Reference",
+    "RememberedSoftLabels",
     "SoftLabelStore",
     "TemperatureFit",
     "class_weights",

@@ -25,6 +25,9 @@ Direction = Literal["teacher-student", "student-teacher"]
 Reduction = Literal["pixels-classes", "pixels"]
 Form = Literal["kl", "cwd", "dist"]
 
+USUAL_WEIGHTS: dict[Form, float] = {"kl": 100.0, "cwd": 3.0, "dist": 1.0}
+"""λ by form: the thesis's, by pixels and classes; those of the papers on segmentation."""
+
 LEAST_PROBABILITY = 1e-8
 """The teacher's probabilities are raised to it before their logarithm is taken."""
 
@@ -107,6 +110,10 @@ class DistillationLoss:
         the temperature is changed.
     hard_weight : float, optional
         Of the cross-entropy, 0 or more; 0 learns from the soft labels alone.
+    class_weighted : bool, optional
+        Of ``"kl"``: a pixel counts in the mean as much as the class that the teachers hold likeliest counts
+        in the cross-entropy. Otherwise the divergence, the larger part of the loss with λ = 100, is that of
+        road and sky, and undoes what class weights do for the rare classes.
 
     Raises
     ------
@@ -121,6 +128,7 @@ class DistillationLoss:
     reduction: Reduction = "pixels-classes"
     temperature_squared: bool = False
     hard_weight: float = 1.0
+    class_weighted: bool = False
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -160,30 +168,38 @@ class DistillationLoss:
         inside : Tensor, optional
             (N, H, W) bool, false in the padding, which counts in neither part.
         class_weights : Tensor, optional
-            (C,) float32, of the cross-entropy.
+            (C,) float32, of the cross-entropy, and of the soft part where that is `class_weighted`.
         """
         loss = torch.zeros((), device=soft.device)
         if self.hard_weight:
             loss = loss + self.hard_weight * segmentation_loss(outputs, labels, class_weights)
-        return loss + self.soft(outputs, soft, inside)
+        return loss + self.soft(outputs, soft, inside, class_weights)
 
-    def soft(self, outputs: Sequence[ScaledLogits], soft: Tensor, inside: Tensor | None = None) -> Tensor:
+    def soft(
+        self,
+        outputs: Sequence[ScaledLogits],
+        soft: Tensor,
+        inside: Tensor | None = None,
+        class_weights: Tensor | None = None,
+    ) -> Tensor:
         """Return the part that the soft labels make up, λ included: what to add to any loss of the labels.
 
         Parameters
         ----------
-        outputs, soft, inside
+        outputs, soft, inside, class_weights
             As in a call.
         """
         loss = torch.zeros((), device=soft.device)
         if self.weight:
             for output in outputs:
                 teacher, counted = resize_soft(soft, inside, *output.logits.shape[-2:])
-                part = self._of_one(output.logits, teacher, counted)
+                part = self._of_one(output.logits, teacher, counted, class_weights)
                 loss = loss + self.weight * output.weight * part
         return loss
 
-    def _of_one(self, logits: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
+    def _of_one(
+        self, logits: Tensor, teacher: Tensor, counted: Tensor, class_weights: Tensor | None
+    ) -> Tensor:
         """Return the soft part of one output, without λ; 0 with no pixel to count."""
         log_student = log_probabilities(logits, self.temperature)
         if self.form == "cwd":
@@ -193,8 +209,12 @@ class DistillationLoss:
             value = relational(log_student.exp(), teacher, counted)
         else:
             kl = pixel_kl(log_student, teacher, self.direction)
+            counts = counted.to(kl.dtype)
+            if self.class_weighted and class_weights is not None:
+                counts = counts * class_weights.to(kl.dtype)[teacher.argmax(1)]
             # Where nothing counts the teacher is 0 everywhere, and the divergence finite: 0 times it is 0.
-            value = (kl * counted).sum() / counted.sum().clamp_min(1)
+            total = counts.sum()
+            value = (kl * counts).sum() / torch.where(total > 0, total, torch.ones_like(total))
             if self.reduction == "pixels-classes":
                 value = value / logits.shape[1]
         return value * self.temperature**2 if self.temperature_squared else value

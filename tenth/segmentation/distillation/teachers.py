@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.distillation.ensemble import Ensemble
+from tenth.segmentation.distillation.remembered import SoftLabels
 from tenth.segmentation.distillation.store import SoftLabelStore
 from tenth.segmentation.evaluation import LabelledSample
 from tenth.segmentation.inference import ImagePredictor, Predictor
@@ -134,12 +135,12 @@ class TaughtImage:
     ----------
     source : Keyed
         Image and labels.
-    store : SoftLabelStore
+    store : SoftLabels
         Has soft labels under the image's key.
     """
 
     source: Keyed
-    store: SoftLabelStore
+    store: SoftLabels
 
     @property
     def key(self) -> str:

@@ -35,7 +35,7 @@ def supervised_loss(
     batch : Batch
         Where the view comes from; its soft labels go to the device here.
     class_weights : Tensor or None
-        (C,) float32, of the cross-entropy.
+        (C,) float32, of the cross-entropy, and of the soft part where that is class-weighted.
     distillation : DistillationLoss or None
         What the soft labels count, and how.
     """
@@ -44,4 +44,4 @@ def supervised_loss(
         return hard
     device = view.labels.device
     soft, inside = (torch.from_numpy(array).to(device) for array in (batch.soft, batch.inside))
-    return distillation.hard_weight * hard + distillation.soft(outputs, soft, inside)
+    return distillation.hard_weight * hard + distillation.soft(outputs, soft, inside, class_weights)

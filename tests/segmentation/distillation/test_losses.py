@@ -22,6 +22,7 @@ FORMS = [
     {"form": "cwd"},
     {"form": "dist"},
 ]
+CLASS_WEIGHTS = torch.tensor([1.0, 2.0, 0.5, 1.0, 3.0], dtype=torch.float64)
 
 
 def randoms(seed: int, *shape: int) -> torch.Tensor:
@@ -29,9 +30,11 @@ def randoms(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(shape or SHAPE, generator=generator, dtype=torch.float64)
 
 
-def soft_part(logits: torch.Tensor, soft: torch.Tensor, inside=None, **options) -> torch.Tensor:
+def soft_part(
+    logits: torch.Tensor, soft: torch.Tensor, inside=None, class_weights=None, **options
+) -> torch.Tensor:
     loss = DistillationLoss(**({"temperature": 1.0, "weight": 1.0} | options))
-    return loss.soft([ScaledLogits(1.0, logits)], soft, inside)
+    return loss.soft([ScaledLogits(1.0, logits)], soft, inside, class_weights)
 
 
 def test_both_reductions_equal_pytorchs():
@@ -57,6 +60,32 @@ def test_lambda_100_by_pixels_and_classes_is_100_over_c_by_pixels():
     torch.testing.assert_close(
         soft_part(student, soft, weight=100), soft_part(student, soft, weight=100 / 5, reduction="pixels")
     )
+
+
+@pytest.mark.parametrize("direction", ["teacher-student", "student-teacher"])
+def test_class_weights_make_the_mean_a_weighted_one(direction):
+    student, soft = randoms(0), randoms(1).softmax(1)
+    inside = EVERYWHERE.clone()
+    inside[0, :, 3:] = False
+    q, p = softmax(student.numpy() / 3, 1), soft.numpy()
+    divergence = entropy(p, q, axis=1) if direction == "teacher-student" else entropy(q, p, axis=1)
+    counts = CLASS_WEIGHTS.numpy()[p.argmax(1)] * inside.numpy()
+    options = {"temperature": 3, "direction": direction, "reduction": "pixels"}
+    ours = soft_part(student, soft, inside, CLASS_WEIGHTS, class_weighted=True, **options)
+    assert ours.item() == pytest.approx((divergence * counts).sum() / counts.sum())
+    plain = soft_part(student, soft, inside, CLASS_WEIGHTS, **options)
+    assert plain.item() == pytest.approx(divergence[inside.numpy()].mean())
+    unweighted = soft_part(student, soft, inside, None, class_weighted=True, **options)
+    torch.testing.assert_close(unweighted, plain)
+
+
+def test_class_weights_leave_no_gradient_where_only_padding_is():
+    student = randoms(0).requires_grad_()
+    nothing = torch.zeros(SHAPE, dtype=torch.float64)
+    loss = soft_part(student, nothing, ~EVERYWHERE, CLASS_WEIGHTS, class_weighted=True)
+    loss.backward()
+    assert loss.item() == 0
+    assert not student.grad.any()
 
 
 @pytest.mark.parametrize("options", FORMS)

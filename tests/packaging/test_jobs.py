@@ -1,0 +1,92 @@
+"""What the experiments collect: runs of several machines in one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from benchmarks.jobs import Job, collect, job
+from controller.simulation.results import ROW
+from controller.simulation.settings import Simulation
+
+BASE = Simulation("camvid", initial=2, groups=2, group_size=3, region_size=40)
+ABOUT = {**asdict(BASE), "command": "python -m …", "commit": "1111111", "hardware": "first machine"}
+
+
+def write(path, runs):
+    """Write rows of runs, (strategy, seed, mIoU of each round), and their details."""
+    rows, details = [], []
+    for strategy, seed, mious in runs:
+        for number, miou in enumerate(mious, 1):
+            row = dict.fromkeys(ROW) | {
+                "strategy": strategy,
+                "network": "icnet",
+                "annotator": "dominant",
+                "initial_share": 0.1,
+                "seed": seed,
+                "round": number,
+                "budget": 0.1,
+                "miou_test": miou,
+            }
+            rows.append(row)
+            shared = ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
+            details.append({name: row[name] for name in shared} | {"group_size": 3, "region_size": 40})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"runs": rows}))
+    path.with_name(f"{path.stem}_details.json").write_text(json.dumps({"runs": details}))
+
+
+def done(work, one, runs):
+    write(work / "jobs" / f"{one.name}.json", runs)
+
+
+def found(out):
+    return {(row["strategy"], row["seed"], row["round"]): row for row in json.loads(out.read_text())["runs"]}
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Return the file that another machine has written: bounds of seed 0 and a run of `tenth`."""
+    bounds, tenth = Job(1, BASE, 0), job(1, BASE, "tenth", 0)
+    done(tmp_path / "there", bounds, [("initial-labels", 0, [0.2]), ("full-labels", 0, [0.6])])
+    done(tmp_path / "there", tenth, [("tenth", 0, [0.4, 0.5])])
+    out = tmp_path / "results.json"
+    assert collect([bounds, tenth], tmp_path / "there", ABOUT, out) == 4
+    return out
+
+
+def test_another_machines_runs_stay_and_bound_the_new_ones(tmp_path, published):
+    here, random = tmp_path / "here", job(1, BASE, "random-regions", 0)
+    done(here, random, [("random-regions", 0, [0.3])])
+    about = ABOUT | {"commit": "2222222", "hardware": "second machine"}
+    assert collect([Job(1, BASE, 0), job(1, BASE, "tenth", 0), random], here, about, published) == 5
+    rows = found(published)
+    assert rows["tenth", 0, 2]["ratio"] == pytest.approx(0.5 / 0.6)
+    assert rows["random-regions", 0, 1]["gap_closed"] == pytest.approx(0.25)
+    told = json.loads(published.with_name("results_details.json").read_text())["about"]
+    assert told["hardware"] == "second machine"
+    assert told["earlier"] == [{"commit": "1111111", "hardware": "first machine"}]
+    again = published.read_bytes()
+    collect([random], here, about, published)
+    assert published.read_bytes() == again
+
+
+@pytest.mark.parametrize(("mious", "kept"), [([0.1], [0.4, 0.5]), ([0.1, 0.3], [0.1, 0.3])])
+def test_a_run_is_replaced_by_one_of_as_many_rounds(tmp_path, published, mious, kept):
+    tenth = job(1, BASE, "tenth", 0)
+    done(tmp_path / "here", tenth, [("tenth", 0, mious)])
+    collect([tenth], tmp_path / "here", ABOUT, published)
+    rows = found(published)
+    assert [rows["tenth", 0, number]["miou_test"] for number in (1, 2)] == kept
+
+
+def test_runs_of_other_settings_do_not_stay(tmp_path, published):
+    collect([], tmp_path / "here", ABOUT | {"learning_rate": 0.01}, published)
+    assert found(published) == {}
+
+
+def test_labels_choose_jobs():
+    assert job(1, BASE, "sp-crf", 2, budget=0.05).label == "sp-crf seed 2 budget 0.05 dominant"
+    assert Job(1, BASE, 1).label == "bounds seed 1"
