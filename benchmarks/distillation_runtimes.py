@@ -40,7 +40,7 @@ from tenth.workspace.models import LoadedModel, ModelStore
 
 TORCH = "torch f32"
 REGION_PIXELS = 40
-HINTON = "teachers ‖ student"
+THESIS = "student ‖ teachers"
 
 Build = Callable[[LoadedModel, tuple[int, int]], ImagePredictor]
 
@@ -88,7 +88,7 @@ class Trained:
         """Return the runtimes that it is measured in."""
         if self.ensemble is not None:
             return [TORCH, "torch bf16"]
-        wanted = self.seed == first_seed and self.mode == "distilled" and HINTON not in self.loss
+        wanted = self.seed == first_seed and self.mode == "distilled" and THESIS not in self.loss
         return list(RUNTIMES) if wanted else [TORCH]
 
 
@@ -112,7 +112,7 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
         return
     report = work.report(name)
     folder = Path(report["folder"])
-    kind = {"alone-longer": "alone", "distilled-hinton": "distilled"}.get(mode, mode)
+    kind = {"alone-longer": "alone", "distilled-thesis": "distilled"}.get(mode, mode)
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
     found[name] = Trained(network, kind, report["seed"], _loss(network, mode), seconds, [model])
@@ -122,8 +122,9 @@ def _loss(network: str, mode: str) -> str:
     if mode in ("teacher", "alone", "alone-longer"):
         return "cross-entropy"
     loss = loss_of(network, mode)
-    between = "student ‖ teachers" if loss.direction == "student-teacher" else HINTON
-    divergence = f"{loss.weight:g} · KL({between}) by pixel and class, T {loss.temperature:g}"
+    between = THESIS if loss.direction == "student-teacher" else "teachers ‖ student"
+    weighted = ", class-weighted" if loss.class_weighted else ""
+    divergence = f"{loss.weight:g} · KL({between}) by pixel and class{weighted}, T {loss.temperature:g}"
     return divergence if mode == "kl-only" else f"cross-entropy + {divergence}"
 
 

@@ -59,9 +59,10 @@ def job(
     annotator: Any = "dominant",
     name: str = "",
     options: dict[str, Any] | None = None,
+    dropout: bool = False,
 ) -> Job:
-    """Return the job of one curve."""
-    if strategy.startswith("mc-dropout"):
+    """Return the job of one curve; MC dropout needs a network that has `dropout`, others can have one."""
+    if dropout or strategy.startswith("mc-dropout"):
         changed = {**simulation.network_options, "dropout": 0.2}
         simulation = replace(simulation, network_options=changed)
     run = Run(strategy, seed, budget, annotator, recipe or recipe_of(strategy), options or {}, name)

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.jobs import Job, about, job, parser, run_jobs, size_of
+from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT
 from controller.simulation.recipes import ANSWERS, OURS, THESIS
 from controller.simulation.settings import Simulation
 
@@ -30,6 +31,9 @@ ALL = (
     "sp",
     "sp-crf-class-share",
 )
+REGIONS = ("tenth", "sp-crf", "sp-crf-class", "sp", "random-regions")
+"""Strategies whose exact answers tell more than the dominant label."""
+
 SWITCHED_OFF: dict[str, Any] = {
     "flip": {"flip": False},
     "purity": {"purity": 0.0},
@@ -37,6 +41,8 @@ SWITCHED_OFF: dict[str, Any] = {
     "spread": {"spread": 0.0},
     "duplicates": {"duplicates": 0.0},
 }
+SWITCHED_ON: dict[str, dict[str, Any]] = {"cost": {"cost": 1.0}, "impurity": {"purity": -1.0}}
+"""What `tenth` can do and does not by default."""
 
 
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
@@ -71,19 +77,32 @@ def answers_only(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
 
 def everything_else(base: Simulation, seed: int) -> Iterator[Job]:
     """Yield budgets, all other strategies, exact answers, region and group sizes, and a larger P."""
-    for strategy in ("tenth", "sp-crf"):
-        for budget in (0.05, 0.2, 0.3, 0.4):
-            yield job(3, base, strategy, seed, budget=budget)
-    for strategy in ALL:
-        yield job(3, base, strategy, seed)
-    for strategy in ("tenth", "sp-crf", "random-regions"):
-        yield job(3, base, strategy, seed, annotator="exact")
+    yield from budgets(base, seed)
+    yield from other_strategies(base, seed)
     for strategy in ("sp-crf", "tenth"):
         yield job(3, replace(base, region_size=4 * base.region_size), strategy, seed)
         half = replace(base, groups=2 * base.groups, group_size=-(-base.group_size // 2))
         yield job(3, replace(half, round_steps=base.round_steps // 2), strategy, seed)
-    yield job(3, base, "sp-crf", seed, replace(THESIS, propagate=True), name="sp-crf (propagated)")
+    for strategy in ("sp-crf", "sp-crf-class"):
+        recipe = replace(THESIS, propagate=True)
+        yield job(3, base, strategy, seed, recipe, name=f"{strategy} (propagated)")
     yield from forty_percent(base, seed)
+
+
+def budgets(base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield table 3.2."""
+    for strategy in ("tenth", "sp-crf"):
+        for budget in (0.05, 0.2, 0.3, 0.4):
+            yield job(3, base, strategy, seed, budget=budget)
+
+
+def other_strategies(base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield the rest of table 3.1, exact answers among them, and of table 3.4."""
+    for strategy in ALL:
+        yield job(3, base, strategy, seed)
+    for strategy in REGIONS:
+        yield job(3, base, strategy, seed, annotator="exact")
+    yield job(3, base, "entropy", seed, dropout=True, name=ENTROPY_WITH_DROPOUT)
 
 
 def ablation(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
@@ -103,14 +122,18 @@ def ablation(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
         yield job(stage, base, "tenth", seed, recipe, name=name)
     for name, options in SWITCHED_OFF.items():
         yield job(stage, base, "tenth", seed, name=f"tenth without {name}", options=options)
+    for name, options in SWITCHED_ON.items():
+        yield job(stage, base, "tenth", seed, name=f"tenth with {name}", options=options)
 
 
 def forty_percent(base: Simulation, seed: int) -> Iterator[Job]:
     """Yield the thesis's share of P in Cityscapes."""
     larger = replace(base, initial=147, group_size=37)
     yield Job(3, larger, seed)
-    for strategy in ("random-regions", "sp-crf", "tenth"):
+    for strategy in ("random-regions", "sp-crf", "sp-crf-class", "tenth"):
         yield job(3, larger, strategy, seed)
+    yield from budgets(larger, seed)
+    yield from other_strategies(larger, seed)
 
 
 def main() -> None:

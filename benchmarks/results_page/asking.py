@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.results_page import thesis
 from benchmarks.results_page.efficiency import all_series, at_budget, set_apart
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.series import ORDER, Series, difference, pick
+from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT, ORDER, Series, difference, pick
 from benchmarks.results_page.tables import COST_HEAD, annotator, cost, differences, name
 from benchmarks.results_page.words import NOTHING, mean, percent, points, seeds, share, table
 
@@ -138,14 +138,14 @@ def by_seed(series: Series, column: str) -> dict[int, dict[str, Any]]:
 
 def _against_dropout(rows: list[Series], names: list[str]) -> list[str]:
     dropout = pick(rows, strategy="mc-dropout", annotator="exact")
-    entropy = pick(rows, strategy="entropy", annotator="exact")
+    entropy = pick(rows, strategy=ENTROPY_WITH_DROPOUT, annotator="exact")
     if dropout is None or entropy is None:
         return []
     one, other = (by_seed(each, "class_iou_test") for each in (dropout, entropy))
     return differences(
         [
             (
-                f"{label}: `mc-dropout` − `entropy`",
+                f"{label}: `mc-dropout` − `{ENTROPY_WITH_DROPOUT}`",
                 difference(
                     {seed: ious[label] for seed, ious in one.items() if ious.get(label) is not None},
                     {seed: ious[label] for seed, ious in other.items() if ious.get(label) is not None},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from statistics import fmean
 from typing import Any
 
@@ -11,8 +12,8 @@ from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
 
 TORCH = "torch f32"
-HINTON = "teachers ‖ student"
-"""In the loss of those that were distilled the other way round."""
+THESIS = "student ‖ teachers"
+"""In the loss of those that were distilled by the thesis's loss."""
 PRINTED = {"enet": (52.3, 55.8, 52.0), "icnet": (54.7, 57.8, 54.4), "erfnet": (72.34, 72.2, 69.3)}
 """Tables 4.3 and 4.4 of the thesis, Cityscapes val: alone, distilled, by the soft labels only."""
 
@@ -20,7 +21,7 @@ MODES = {
     "alone": "alone, as many seconds",
     "alone, longer": "alone, the soft labels' seconds on top",
     "distilled": "distilled",
-    "distilled, Hinton": "distilled, Hinton's direction",
+    "distilled, thesis": "distilled, the thesis's loss",
     "kl-only": "soft labels only",
 }
 
@@ -33,8 +34,8 @@ def distillation(results: Results) -> list[str]:
         return [*lines, f"Not run yet: there is no `{DISTILLATION}`.", ""]
     details = results.documents.get(DISTILLATION_DETAILS, {})
     about: Mapping[str, Any] = details.get("about", {})
+    mark_variants(rows, [each.get("job", "") for each in details.get("runs", [])])
     plain = [row for row in rows if row["runtime"] == TORCH]
-    mark_longer(plain)
     return [
         *lines,
         *_words(about),
@@ -48,16 +49,12 @@ def distillation(results: Results) -> list[str]:
     ]
 
 
-def mark_longer(rows: Iterable[Row]) -> None:
-    """Tell the students alone with the soft labels' seconds on top from the others: they trained longest."""
-    alone: dict[tuple[str, int], list[Row]] = {}
-    for row in rows:
-        if row["mode"] == "alone":
-            alone.setdefault((row["network"], row["seed"]), []).append(row)
-        if row["mode"] == "distilled" and HINTON in row["loss"]:
-            row["mode"] = "distilled, Hinton"
-    for found in alone.values():
-        for row in sorted(found, key=lambda each: float(each["train_seconds"]))[1:]:
+def mark_variants(rows: Iterable[Row], jobs: Iterable[str]) -> None:
+    """Tell students by the thesis's loss, and those alone with more seconds, by the names of their jobs."""
+    for row, job in zip(rows, chain(jobs, repeat("")), strict=False):
+        if row["mode"] == "distilled" and THESIS in row["loss"]:
+            row["mode"] = "distilled, thesis"
+        if "-alone-longer-" in job:
             row["mode"] = "alone, longer"
 
 
@@ -74,10 +71,12 @@ def _words(about: Mapping[str, Any]) -> list[str]:
         f"by class by their IoU there, and teach students by soft labels. Teachers and their steps: {steps}. "
         "ESPNetv2 comes from Cityscapes, ICNet and DeepLabv3+ have an EfficientNet-Lite0 of ImageNet; ENet "
         f"and ERFNet start from nothing.{taken} *Seconds* are of training, on "
-        f"{about.get('hardware', 'unknown hardware')}; a student alone got as many steps as fit into those "
-        "of a distilled one, by the seconds of a step of each, measured in turns; the seconds here were "
+        f"{about.get('hardware', 'unknown hardware')}; a distilled student got as many steps as fit into "
+        "those of one alone, by the seconds of a step of each, measured in turns; the seconds here were "
         "taken while other work kept the machine busy, so they differ where they should be equal. "
-        "Learning rates and the direction of the divergence were chosen on val, and nothing by test.",
+        "Learning rates and the loss were chosen on val, and nothing by test. The thesis's loss is λ = 100 "
+        "times KL(student ‖ teachers); *distilled* takes KL(teachers ‖ student), in which pixels of rare "
+        "classes count more, as they do in the cross-entropy.",
         "",
         f"    {about.get('command', '')}",
         "",

@@ -11,6 +11,7 @@ from benchmarks.results_page.series import ORDER, PIXELS, SETTING, Series, pick
 from benchmarks.results_page.words import SEEDS, flat, plain, share, table
 
 NOT_PLANNED = ("mc-dropout-bald", "sp-crf-class-share")
+Planned = tuple[str, str, float]  # strategy, annotator, budget
 STRATEGIES = tuple(name for name in ORDER[2:] if name not in NOT_PLANNED)
 BUDGETS = (0.05, 0.2, 0.3, 0.4)
 """Budgets of table 3.2 beside 10 %."""
@@ -20,8 +21,14 @@ SHARES = (0.1, 0.4)
 
 NEAR = 0.02
 
+TABLES: dict[str, list[Planned]] = {
+    "table 3.1, dominant label": [(name, "dominant", TENTH) for name in STRATEGIES if name not in PIXELS],
+    "table 3.1, exact": [(name, "exact", TENTH) for name in STRATEGIES],
+    "table 3.2": [(name, "dominant", budget) for name in ("sp-crf", "tenth") for budget in BUDGETS],
+}
+"""What is planned for each share."""
+
 TRANSFER = ("random-regions", "sp-crf", "tenth")
-Planned = tuple[str, str, float]  # strategy, annotator, budget
 
 
 def coverage(results: Results) -> list[str]:
@@ -30,13 +37,7 @@ def coverage(results: Results) -> list[str]:
     body = []
     for initial in SHARES:
         series = [each for (_, own), rows in settings.items() if abs(own - initial) < NEAR for each in rows]
-        regions = [name for name in STRATEGIES if name not in PIXELS]
-        tables = {
-            "table 3.1, dominant label": [(name, "dominant", TENTH) for name in regions],
-            "table 3.1, exact": [(name, "exact", TENTH) for name in STRATEGIES],
-            "table 3.2": [(name, "dominant", budget) for name in ("sp-crf", "tenth") for budget in BUDGETS],
-        }
-        body += [[f"{what}, P = {share(initial)}", *_counted(plan, series)] for what, plan in tables.items()]
+        body += [[f"{what}, P = {share(initial)}", *_counted(plan, series)] for what, plan in TABLES.items()]
     transfer = all_series(results.transfer)
     body.append(["table 3.3", *_counted([(name, "dominant", TENTH) for name in TRANSFER], transfer)])
     lines = ["## What has been run", ""]

@@ -9,7 +9,7 @@ from itertools import pairwise
 from benchmarks.results_page import thesis
 from benchmarks.results_page.efficiency import TENTH, all_series, at_budget, gap, set_apart
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.series import Difference, Series, difference, pick
+from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT, Difference, Series, difference, pick
 from benchmarks.results_page.tables import interval
 from benchmarks.results_page.variants import varied
 from benchmarks.results_page.words import NOTHING, SEEDS, percent, share, signed, table
@@ -123,7 +123,7 @@ def _budgets(series: Sequence[Series], where: str) -> list[Claim]:
 
 
 def _dropout(series: Sequence[Series], where: str) -> list[Claim]:
-    one, other = _exact(series, "mc-dropout"), _exact(series, "entropy")
+    one, other = _exact(series, "mc-dropout"), _exact(series, ENTROPY_WITH_DROPOUT)
     step = difference(one.finals("miou_test"), other.finals("miou_test")) if one and other else None
     text = f"`mc-dropout` neither better nor worse than `entropy`{where}"
     claim = judge(text, signed((thesis.DROPOUT["mc-dropout"] - thesis.DROPOUT["entropy"]) / 100), step)

@@ -41,6 +41,9 @@ PIXELS = frozenset(
 ) | {"mc-dropout", "mc-dropout-bald"}
 """Strategies that ask about pixels or images, where a dominant label and an exact one are the same."""
 
+ENTROPY_WITH_DROPOUT = "entropy (with dropout)"
+"""Entropy of the network that `mc-dropout` needs: only so does a comparison tell the two strategies apart."""
+
 CONFIDENCE = 0.95
 
 

@@ -49,6 +49,7 @@ class Tenth(EntropyRanked):
     """
 
     name = "tenth"
+    pseudo_labels = "crf"
 
     def __init__(
         self,

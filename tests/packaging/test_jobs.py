@@ -8,6 +8,9 @@ from dataclasses import asdict
 import pytest
 
 from benchmarks.jobs import Job, collect, job
+from benchmarks.label_efficiency import plan
+from benchmarks.results_page.provenance import TABLES
+from benchmarks.results_page.series import PIXELS
 from controller.simulation.results import ROW
 from controller.simulation.settings import Simulation
 
@@ -85,6 +88,21 @@ def test_a_run_is_replaced_by_one_of_as_many_rounds(tmp_path, published, mious, 
 def test_runs_of_other_settings_do_not_stay(tmp_path, published):
     collect([], tmp_path / "here", ABOUT | {"learning_rate": 0.01}, published)
     assert found(published) == {}
+
+
+@pytest.mark.parametrize("initial", [36, 147])
+def test_every_cell_that_the_page_waits_for_has_a_job(initial):
+    base = Simulation("camvid", initial=36, region_size=40)
+    jobs = [each.run for each in plan(base, (0,)) if each.run and each.simulation.initial == initial]
+    there = {(run.name or run.strategy, run.annotator, run.budget) for run in jobs}
+    wanted = {cell for cells in TABLES.values() for cell in cells}
+    # Those that ask about pixels have true labels whoever answers.
+    missing = {
+        (name, who, budget)
+        for name, who, budget in wanted - there
+        if name not in PIXELS or (name, "dominant", budget) not in there
+    }
+    assert missing == set()
 
 
 def test_labels_choose_jobs():

@@ -65,11 +65,15 @@ def test_who_trained_longer_is_told_apart(tmp_path):
         row("enet", "alone", 0.31, train_seconds=150.0),
         row("enet", "alone", 0.30),
         row("enet", "distilled", 0.34),
+        row("enet", "distilled", 0.28, loss="100 · KL(student ‖ teachers)"),
     ]
-    text = section(written(tmp_path, rows), "Tables 4.3 and 4.4")
+    jobs = ("enet-alone-longer-s0", "enet-alone-s0", "enet-distilled-s0", "enet-distilled-thesis-s0")
+    details = [{"job": job, "runtime": "torch f32"} for job in jobs]
+    text = section(written(tmp_path, rows, details), "Tables 4.3 and 4.4")
     assert cells(text, "enet", "alone, as many seconds")[3:6] == ["100", "32.0", "30.0"]
     assert cells(text, "enet", "alone, the soft labels' seconds on top")[3:6] == ["150", "33.0", "31.0"]
     assert cells(text, "enet", "distilled")[6] == "+4.0 (0)"
+    assert cells(text, "enet", "distilled, the thesis's loss")[6] == "−2.0 (0)"
     assert cells(text, "erfnet", "distilled")[2] == "not run yet"
 
 
