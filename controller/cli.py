@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "Measure a model version on a labelled split.",
     "predict": "Label images with a model version.",
     "export-model": "Write a model version as ONNX or OpenVINO, checked against torch.",
+    "import-model": "Add a model version from elsewhere to a workspace.",
     "fit-temperatures": "Find the temperatures at which teachers are equally soft.",
     "distill": "Train a small network on what several larger ones say together.",
     "simulate": "Compare strategies on a labelled data set, without people.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from controller.model_folder import holds_version, require_classes
 from tenth.errors import ConfigurationError
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation.huggingface import PREFIX, find_model
@@ -90,21 +91,17 @@ def find_teacher(text: str, dataset: FolderDataset) -> FoundTeacher:
     if name and where.startswith(PREFIX):
         return _from_huggingface(name, where.removeprefix(PREFIX), dataset)
     folder = Path(where)
-    if not (folder / "model.json").is_file():
+    if not holds_version(folder):
         workspace, _, version = where.rpartition(":")
         folder = Path(workspace) / "models" / version
-    if not name or not (folder / "model.json").is_file():
+    if not name or not holds_version(folder):
         raise ConfigurationError(
             f"'{text}' names no teacher: write NAME=FOLDER with the folder of a model version (the one with "
             "model.json in it), NAME=WORKSPACE:VERSION, or NAME=hf:MODEL with a folder or id of Hugging Face."
         )
     models = ModelStore(folder.parent)
     info = models.info(folder.name)
-    if info.classes.names != dataset.classes.names:
-        raise ConfigurationError(
-            f"Teacher '{name}' knows the classes {', '.join(info.classes.names)}, but {dataset.root} has "
-            f"{', '.join(dataset.classes.names)}. Take a teacher trained on the same classes."
-        )
+    require_classes(f"Teacher '{name}'", info, dataset)
     return FoundTeacher(name, info, lambda: models.load(folder.name))
 
 

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from controller.loop import Loop
 from tenth.errors import DataError
+from tenth.progress import SILENT, Progress
+from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.dataset import Sample, list_images
 from tenth.segmentation.images import IMAGE_SUFFIXES, write_png
+from tenth.segmentation.inference import ImagePredictor
 from tenth.segmentation.refine import refine
 
+Refiner = Callable[[NDArray[np.float32], NDArray[np.uint8]], NDArray[np.float32]]
+"""Makes better probabilities (C, H, W) from those of the network and the image (H, W, 3)."""
 
-def predict_images(loop: Loop, version: str, sources: Iterable[str], out: Path, *, crf: bool) -> list[Path]:
+
+def predict_images(
+    predictor: ImagePredictor,
+    classes: ClassSet,
+    sources: Iterable[str],
+    out: Path,
+    *,
+    refiner: Refiner | None = None,
+    progress: Progress = SILENT,
+) -> list[Path]:
     """Label files, folders and URLs; return the label maps written to `out`, one an image.
+
+    Parameters
+    ----------
+    predictor : ImagePredictor
+        Predicts the classes.
+    classes : ClassSet
+        Their colours.
+    sources : iterable of str
+        The images.
+    out : Path
+        Made when missing.
+    refiner : callable, optional
+        See `crf_refiner`.
+    progress : Progress, optional
+        Where bars are shown.
 
     Raises
     ------
@@ -24,21 +54,28 @@ def predict_images(loop: Loop, version: str, sources: Iterable[str], out: Path, 
         When a source cannot be read, or two images would be written to the same file.
     """
     samples = find_images(sources)
-    predictor = loop.predictor(version)
     written = []
-    for name, sample in loop.progress.over(samples.items(), len(samples), "Labelling", "image"):
+    for name, sample in progress.over(samples.items(), len(samples), "Labelling", "image"):
         image = sample.load_image()
         probabilities = predictor.probabilities(image)
-        if crf:
-            superpixels = partial(loop.division.superpixels, image)
-            probabilities = refine(probabilities, image, superpixels, loop.crf_options)
+        if refiner is not None:
+            probabilities = refiner(probabilities, image)
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         path = out / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, labels)
-        write_png(out / f"{name}.color.png", loop.classes.colorize(labels))
+        write_png(out / f"{name}.color.png", classes.colorize(labels))
         written.append(path)
     return written
+
+
+def crf_refiner(loop: Loop) -> Refiner:
+    """Return the dense CRF that the configuration describes."""
+
+    def refiner(probabilities: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return refine(probabilities, image, partial(loop.division.superpixels, image), loop.crf_options)
+
+    return refiner
 
 
 def find_images(sources: Iterable[str]) -> dict[str, Sample]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from controller.options import echo_result, make_progress, output_options, workspace_option
+from controller.model_options import check_model_options, dataset_option, model_options
+from controller.options import echo_result, make_progress, output_options
 
 
 def read_size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
@@ -26,10 +27,11 @@ def read_size(_context: click.Context, _parameter: click.Parameter, value: str |
     epilog="""\b
 Examples:
   controller export-model --workspace streets --format onnx --size 480x360 --out model.onnx
-  controller export-model --workspace streets --format openvino --out model.xml""",
+  controller export-model --workspace streets --format openvino --out model.xml
+  controller export-model --model students/v0001-5f2bffd0 --dataset camvid --format onnx --out model.onnx""",
 )
-@workspace_option
-@click.option("--version", "version", help="Model version; the one in use by default.")
+@model_options
+@dataset_option
 @click.option(
     "--format",
     "kind",
@@ -64,6 +66,8 @@ Examples:
 def command(
     workspace: Path,
     version: str | None,
+    model: Path | None,
+    dataset: Path | None,
     kind: Any,
     size: tuple[int, int] | None,
     out: Path,
@@ -78,14 +82,22 @@ def command(
     the tolerance, nothing is kept (exit code 5). Classes, colours, mean, std and input size stand inside the
     file; docs/examples/run_exported.py uses them without this package.
     """
-    from controller.export import export_model
+    check_model_options(click.get_current_context())
+    from controller.export import export_model, samples_of, samples_to_compare
     from controller.loop import Loop
+    from controller.model_folder import load_folder
+    from tenth.segmentation.dataset import FolderDataset
 
-    loop = Loop.open(workspace, make_progress(quiet))
-    version = loop.version_or_current(version)
-    report = export_model(loop, version, kind, out, size, images, tolerance)
+    progress = make_progress(quiet)
+    if model is not None and dataset is not None:
+        loaded, samples = load_folder(model), samples_of(FolderDataset(dataset), images)
+    else:
+        loop = Loop.open(workspace, progress)
+        loaded = loop.workspace.models.load(loop.version_or_current(version))
+        samples = samples_to_compare(loop, images)
+    report = export_model(loaded, samples, kind, out, size, tolerance, progress)
     lines = [
-        f"Exported {version} for images of {report['size']} pixels: {out}",
+        f"Exported {report['version']} for images of {report['size']} pixels: {out}",
         f"Compared with torch on {report['images']} images: {report['agreement']:.4%} of the pixels agree, "
         f"largest difference of a probability {report['max_difference']:.1e}.",
     ]

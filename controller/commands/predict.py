@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from controller.options import echo_result, make_progress, output_options, workspace_option
+from controller.model_options import check_model_options, model_options
+from controller.options import echo_result, make_progress, output_options
 
 
 @click.command(
@@ -14,21 +15,22 @@ from controller.options import echo_result, make_progress, output_options, works
     epilog="""\b
 Examples:
   controller predict --workspace streets --out labels photo.jpg more-photos/
-  controller predict --workspace streets --out labels --crf s3://bucket/drive""",
+  controller predict --workspace streets --out labels --crf s3://bucket/drive
+  controller predict --model students/v0001-5f2bffd0 --out labels photo.jpg""",
 )
-@workspace_option
+@model_options
 @click.argument("images", nargs=-1, required=True)
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the results."
 )
-@click.option("--version", "version", help="Model version; the one in use by default.")
-@click.option("--crf", is_flag=True, help="Refine with the dense CRF of the configuration.")
+@click.option("--crf", is_flag=True, help="Refine with the dense CRF that controller.toml describes.")
 @output_options
 def command(
     workspace: Path,
+    version: str | None,
+    model: Path | None,
     images: tuple[str, ...],
     out: Path,
-    version: str | None,
     crf: bool,
     as_json: bool,
     quiet: bool,
@@ -38,12 +40,28 @@ def command(
     Writes two files an image: NAME.png holds class ids (the format of the data set's label maps),
     NAME.color.png the classes' colours.
     """
+    check_model_options(click.get_current_context())
+    if crf and model is not None:
+        raise click.UsageError(
+            "--crf takes its weights from a workspace, and --model has none. Leave --crf away, or add the "
+            "model to a workspace with 'controller import-model'."
+        )
     from controller.loop import Loop
-    from controller.predict import predict_images
+    from controller.model_folder import load_folder
+    from controller.predict import crf_refiner, predict_images
+    from tenth.segmentation.inference import Predictor
 
-    loop = Loop.open(workspace, make_progress(quiet))
-    version = loop.version_or_current(version)
-    written = predict_images(loop, version, images, out, crf=crf)
+    progress = make_progress(quiet)
+    refiner = None
+    if model is not None:
+        loaded = load_folder(model)
+        version, predictor, classes = loaded.info.version, Predictor(loaded.network), loaded.classes
+    else:
+        loop = Loop.open(workspace, progress)
+        version = loop.version_or_current(version)
+        predictor, classes = loop.predictor(version), loop.classes
+        refiner = crf_refiner(loop) if crf else None
+    written = predict_images(predictor, classes, images, out, refiner=refiner, progress=progress)
     echo_result(
         {"version": version, "labels": [str(path) for path in written]},
         as_json,

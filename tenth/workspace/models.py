@@ -141,6 +141,19 @@ class ModelStore:
         names = [path.name for path in self.folder.iterdir() if number_of(path.name)]
         return sorted(names, key=number_of)
 
+    def find(self, digest: str) -> str | None:
+        """Return the version of these weights, network and classes, ``None`` where there is none.
+
+        Raises
+        ------
+        DataError
+            When the description of a version whose name fits is damaged.
+        """
+        for name in self.names():
+            if name.endswith(digest[:8]) and self.info(name).digest == digest:
+                return name
+        return None
+
     def versions(self) -> list[ModelInfo]:
         """Return what is known about all versions, the oldest first."""
         return [self.info(name) for name in self.names()]
