@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from controller.context import class_features, class_shares
 from controller.costs import learn_costs
+from controller.lessons import measurable
 from controller.loop import Loop
 from controller.maps import View
 from controller.pool import as_sample, images_with_role
@@ -107,7 +108,8 @@ def round_view(loop: Loop, number: int, version: str | None, scored: Mapping[str
     needs, classes = loop.strategy.needs, len(loop.classes)
     features = None
     if "features" in needs:
-        features = class_features(training_images(loop, number - 1), predictor, classes)
+        labelled = measurable(training_images(loop, number - 1))
+        features = class_features(labelled, predictor, classes)
     members = earlier_versions(loop, version) if "committee" in needs else []
     return View(
         loop.strategy,

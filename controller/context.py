@@ -46,7 +46,9 @@ def class_features(
     Parameters
     ----------
     images : iterable of LabelledImage
-        Labels are taken at the features' resolution, by nearest neighbour.
+        With people's labels alone: the mean of what the network itself labelled would say what it thinks of
+        a class, not what the class looks like. Labels are taken at the features' resolution, by nearest
+        neighbour.
     predictor : Predictor
         Its features are averaged.
     classes : int

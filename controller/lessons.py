@@ -12,9 +12,10 @@ from sqlalchemy import or_, select
 from controller.loop import Loop
 from controller.merge import MergedImage, WeighedImage
 from controller.pool import as_sample
-from tenth.segmentation.dataset import Sample, UnlabelledSample, without_labels
+from tenth.segmentation.dataset import UnlabelledSample, without_labels
 from tenth.segmentation.distillation import RememberedSoftLabels, SoftLabelStore
 from tenth.segmentation.distillation.teachers import Keyed, TaughtImage
+from tenth.segmentation.training.sources import DiscountedImage
 from tenth.workspace.database import Image
 
 
@@ -38,7 +39,7 @@ class AnsweredImage:
 class TaughtWeighedImage(TaughtImage):
     """An image with soft labels, the labels of which count for more or less."""
 
-    source: WeighedImage
+    source: WeighedImage | DiscountedImage
 
     def load_weights(self) -> NDArray[np.float32]:
         """Return how much each label counts, (H, W) float32 in 0..1."""
@@ -55,7 +56,7 @@ def unlabelled_images(loop: Loop, number: int) -> list[UnlabelledSample]:
         return [without_labels(as_sample(loop, image)) for image in session.scalars(query)]
 
 
-def measurable(images: Sequence[Sample | MergedImage]) -> list[Sample | AnsweredImage]:
+def measurable(images: Sequence[Keyed]) -> list[Keyed]:
     """Return the same images with labels by people alone."""
     return [AnsweredImage(each) if isinstance(each, MergedImage) else each for each in images]
 
@@ -64,6 +65,8 @@ def taught(images: Sequence[Keyed], store: SoftLabelStore) -> list[TaughtImage]:
     """Return the images with their soft labels, and with the weights of their labels where they have some."""
     labels = RememberedSoftLabels(store)
     return [
-        TaughtWeighedImage(image, labels) if isinstance(image, WeighedImage) else TaughtImage(image, labels)
+        TaughtWeighedImage(image, labels)
+        if isinstance(image, WeighedImage | DiscountedImage)
+        else TaughtImage(image, labels)
         for image in images
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,9 @@ from numpy.typing import NDArray
 
 from controller.lessons import measurable, taught, unlabelled_images
 from controller.loop import Loop
-from controller.merge import MergedImage
 from controller.teachers import check_teachers, load_teachers
 from controller.train import architecture, fit_network, training_images
 from tenth.errors import ConfigurationError
-from tenth.segmentation.dataset import Sample
 from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
 from tenth.segmentation.distillation.losses import USUAL_WEIGHTS
 from tenth.segmentation.distillation.teachers import (
@@ -111,7 +110,7 @@ def teach_student(loop: Loop, name: str, number: int) -> dict[str, Any]:
 
 
 def soft_labels(
-    loop: Loop, name: str, labelled: list[Sample | MergedImage], images: list[Keyed]
+    loop: Loop, name: str, labelled: Sequence[Keyed], images: Sequence[Keyed]
 ) -> tuple[SoftLabelStore, list[dict[str, Any]]]:
     """Store what the teachers say together about `images`; return the store and who they were.
 

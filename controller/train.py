@@ -31,7 +31,7 @@ def train(loop: Loop, number: int) -> dict[str, Any]:
     The weights go to a file of the workspace; "publish" turns them into a model version. A killed training
     resumes from its checkpoint.
     """
-    images = discounted(training_images(loop, number), loop.config.labels.initial_weight)
+    images = training_images(loop, number)
     network = start_network(loop)
     iterations = iterations_of(loop, number)
     result = fit_network(loop, network, images, iterations, f"round-{number:03d}")
@@ -95,8 +95,16 @@ def trained_network(loop: Loop, name: str, spec: NetworkSpec | None = None) -> S
     return network.eval()
 
 
-def training_images(loop: Loop, number: int) -> list[Sample | MergedImage]:
-    """Return the initial set and all images asked up to round `number`, with their merged labels."""
+TrainingImage = Sample | MergedImage | DiscountedImage
+"""An image of the initial set, one that was asked, or one of the initial set beside such."""
+
+
+def training_images(loop: Loop, number: int) -> list[TrainingImage]:
+    """Return the initial set and all images asked up to round `number`, with their merged labels.
+
+    Pixels of the initial set count ``labels.initial_weight``, in whatever is trained: a round's network, its
+    student, and more training between rounds.
+    """
     with loop.workspace.database.reading() as session:
         initial = [as_sample(loop, image) for image in images_with_role(session, "initial")]
     images: list[Sample | MergedImage] = [*initial, *merged_images(loop, number)]
@@ -106,10 +114,10 @@ def training_images(loop: Loop, number: int) -> list[Sample | MergedImage]:
             "image, and no region has been answered. Push regions with 'controller next-round', or label "
             "images first."
         )
-    return images
+    return discounted(images, loop.config.labels.initial_weight)
 
 
-def discounted(images: Sequence[Sample | MergedImage], weight: float) -> list[LabelledImage]:
+def discounted(images: Sequence[Sample | MergedImage], weight: float) -> list[TrainingImage]:
     """Return the images, those of the initial set at `weight` where there are others.
 
     All pixels of the initial set have labels, a tenth of the others': without it that set, however small,

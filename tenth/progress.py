@@ -35,7 +35,10 @@ class Progress:
 
     @contextmanager
     def bar(self, total: int, description: str, unit: str = "it", initial: int = 0) -> Iterator[Bar]:
-        """Show a bar for `total` items, `initial` of them done before, while the context lasts."""
+        """Show a bar for `total` items, `initial` of them done before, while the context lasts.
+
+        It stays on the terminal afterwards; one inside another vanishes, and the outer one keeps its place.
+        """
         with tqdm(
             total=total,
             initial=initial,
@@ -44,6 +47,7 @@ class Progress:
             disable=self.disable,
             dynamic_ncols=True,
             delay=1.0,
+            leave=None,
         ) as bar:
             yield bar
 

@@ -39,7 +39,8 @@ ORDER = (
 PIXELS = frozenset(
     ("image", "random-pixels", "entropy", "entropy-edge", "margin", "least-confident", "committee")
 ) | {"mc-dropout", "mc-dropout-bald"}
-"""Strategies that ask about pixels or images, where a dominant label and an exact one are the same."""
+"""Strategies that ask about pixels or images, where a dominant label and an exact one are the same: a pixel
+has one class, and whoever labels a whole image gives each of its pixels its own."""
 
 ENTROPY_WITH_DROPOUT = "entropy (with dropout)"
 """Entropy of the network that `mc-dropout` needs: only so does a comparison tell the two strategies apart."""
@@ -132,7 +133,7 @@ def _place(series: Series) -> tuple[Any, ...]:
 
 
 def pick(series: Iterable[Series], **wanted: Any) -> Series | None:
-    """Return the series with these values; of a strategy that asks about pixels either annotator serves."""
+    """Return the series with these values; of one in `PIXELS` either annotator serves."""
     fitting = [
         each
         for each in series

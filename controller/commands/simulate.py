@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from controller.options import ListsCommand, echo_result, make_progress, output_options, table
-from controller.training_options import training_option
+from controller.training_options import parse_options, training_option
 
 
 @click.command(
@@ -31,6 +33,14 @@ from controller.training_options import training_option
     help="Strategies to compare, one after the other; see docs/configuration.md.",
 )
 @click.option(
+    "--strategy-option",
+    "strategy_options",
+    multiple=True,
+    callback=parse_options,
+    help="NAME=VALUE, as in --strategy-option purity=0, for every strategy that has such an option; see "
+    "[selection] in docs/configuration.md.",
+)
+@click.option(
     "--budget",
     "budgets",
     multiple=True,
@@ -43,13 +53,20 @@ from controller.training_options import training_option
 @click.option("--initial", default=36, show_default=True, help="Fully labelled images; 0: none.")
 @click.option("--seeds", multiple=True, type=int, default=(0,), help="Seeds; each repeats everything.")
 @click.option("--network", default="icnet", show_default=True, help="Registered network.")
-@click.option("--encoder", default="efficientnet-lite0", show_default=True, help="Its encoder.")
+@click.option(
+    "--encoder", default="efficientnet-lite0", show_default=True, help="Its encoder, where it has a choice."
+)
 @click.option("--weights", default="imagenet", show_default=True, help="Start of the encoder; '' is random.")
 @training_option("option", "Further options of the network, NAME=VALUE, as in --option scale=2.0.")
 @training_option("size")
 @click.option("--region-size", default=170, show_default=True, help="Mean pixels of a superpixel.")
 @click.option("--exact", is_flag=True, help="Paint the true classes of a region that holds several.")
-@click.option("--noise", default=0.0, show_default=True, help="Share of answers that name a wrong class.")
+@click.option(
+    "--noise",
+    default=0.0,
+    show_default=True,
+    help="Share of answers about regions or pixels that name a wrong class.",
+)
 @click.option("--initial-steps", default=600, show_default=True, help="Training steps of the initial model.")
 @click.option("--round-steps", default=300, show_default=True, help="Training steps of a round, on average.")
 @click.option(
@@ -79,7 +96,8 @@ from controller.training_options import training_option
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Learning curves, PNG.")
 @click.option("--resume", is_flag=True, help="Go on with the results in --out.")
 @output_options
-def command(**options: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> None:
     """Compare strategies without people: ground truth answers, all else is what real rounds do.
 
     Trains an initial model on a contiguous piece of each drive, then asks group after group, learns and
@@ -91,11 +109,8 @@ def command(**options: Any) -> None:
     from controller.simulation.compare import Comparison
     from controller.simulation.recipes import RECIPES, recipe_of
     from controller.simulation.settings import Run, Simulation
+    from controller.simulation.strategy_options import divide_options
 
-    network_options: dict[str, Any] = {}
-    if options["encoder"]:
-        network_options = {"encoder": options["encoder"], "weights": options["weights"] or None}
-    network_options |= options["network_options"]
     names = (
         "network",
         "initial",
@@ -111,12 +126,13 @@ def command(**options: Any) -> None:
     simulation = Simulation(
         dataset=str(options["dataset"]),
         size=options["size"],
-        network_options=network_options,
+        network_options=encoder_options(context) | options["network_options"],
         batch_size=options["batch_size"],
         device=options["device"],
         noise=options["noise"],
         **{name: options[name] for name in names},
     )
+    of_strategy = divide_options(options["strategies"], options["strategy_options"])
     runs = [
         Run(
             strategy,
@@ -127,6 +143,7 @@ def command(**options: Any) -> None:
                 RECIPES.get(options["labels"]) or recipe_of(strategy),
                 propagate=options["propagate"] and strategy.startswith("sp-crf"),
             ),
+            of_strategy[strategy],
         )
         for seed in options["seeds"]
         for budget in options["budgets"]
@@ -139,7 +156,8 @@ def command(**options: Any) -> None:
         bounds=not options["without_bounds"],
         progress=make_progress(options["quiet"]),
     )
-    rows = comparison.perform(runs)
+    comparison.perform(runs)
+    rows = comparison.summary()
     if options["plot"]:
         from controller.simulation.plots import plot_learning_curves
 
@@ -149,6 +167,7 @@ def command(**options: Any) -> None:
         "seed",
         "round",
         "pixel_share",
+        "remainder_pixels",
         "keys",
         "miou_val",
         "miou_test",
@@ -157,3 +176,24 @@ def command(**options: Any) -> None:
     )
     lines = table(columns, [[row[name] for name in columns] for row in rows])
     echo_result({"runs": rows}, options["as_json"], lines)
+
+
+def encoder_options(context: click.Context) -> dict[str, Any]:
+    """Return the network's options of ``--encoder`` and ``--weights``.
+
+    Their defaults go to networks that can be given an encoder. What was written on the command line goes to
+    any network: one that has no such option says so.
+    """
+    from tenth.segmentation.networks import NETWORKS
+
+    accepted = inspect.signature(NETWORKS.get(context.params["network"])).parameters
+    written = {
+        name
+        for name in ("encoder", "weights")
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    encoder = context.params["encoder"] if "encoder" in accepted or "encoder" in written else ""
+    weights = context.params["weights"] if encoder or "weights" in written else ""
+    if encoder:
+        return {"encoder": encoder, "weights": weights or None}
+    return {"weights": weights} if weights else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from controller.simulation.run import Curve
 from controller.simulation.settings import Run, Simulation, digest
 from controller.simulation.superpixel_cache import SuperpixelCache
 from tenth.errors import ConfigurationError
-from tenth.progress import SILENT, Progress
+from tenth.progress import SILENT, Bar, Progress
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.dataset import FolderDataset
+
+SHARED = ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
+"""What a row and its details have in common, and no other row has."""
 
 HELD_OUT_DRIVE = "Seq05VD"
 """CamVid's test drive of which no frame is in train; other data sets have no such column."""
@@ -48,7 +51,7 @@ class Comparison:
     Raises
     ------
     ConfigurationError
-        When `out` exists and it is not to be resumed.
+        When `out` exists and is not to be resumed, or has rows of other settings.
     """
 
     simulation: Simulation
@@ -66,8 +69,11 @@ class Comparison:
                 f"{self.out} exists. Add --resume to go on with it, or name another file with --out."
             )
         if self.resume and self.out.exists():
-            self.rows = _read(self.out)
-            self.details = _read(self.details_file)
+            self.rows = _read(self.out).get("runs", [])
+            recorded = _read(self.details_file)
+            self.details = recorded.get("runs", [])
+            if "about" in recorded:
+                self._require_same(recorded["about"], self.simulation.identity())
         self.folder = self.work or self.out.with_name(f"{self.out.stem}.work")
         self.dataset = FolderDataset(self.simulation.dataset)
         self.cache = SuperpixelCache(Division(size=self.simulation.region_size))
@@ -98,15 +104,51 @@ class Comparison:
         return Reference(self.simulation, self.splits(seed), self.classes, seed, folder, self.progress)
 
     def perform(self, runs: Sequence[Run]) -> list[dict[str, Any]]:
-        """Do all runs and return all rows; rows are written after every round."""
+        """Do all runs and return all rows; rows are written after every round.
+
+        Raises
+        ------
+        ConfigurationError
+            When there are rows of one of the runs that learned from something else, or chose otherwise.
+        """
         for run in runs:
-            splits = self.splits(run.seed)
-            reference = self.reference(run.seed)
-            bounds = self.add_bounds(run.seed) if self.bounds else None
-            self._perform(run, splits, reference, bounds)
+            self._require_same_run(run)
+        rounds = sum(self.simulation.rounds_of(len(self.splits(run.seed).pool)) for run in runs)
+        with self.progress.bar(rounds, "All runs", "round") as bar:
+            for run in runs:
+                splits = self.splits(run.seed)
+                reference = self.reference(run.seed)
+                bounds = self.add_bounds(run.seed) if self.bounds else None
+                self._perform(run, splits, reference, bounds, bar)
         return self.rows
 
-    def _perform(self, run: Run, splits: Splits, reference: Reference, bounds: Bounds | None) -> None:
+    def summary(self) -> list[dict[str, Any]]:
+        """Return all rows, each with the pixels that its round's budget left; None for a bound."""
+        left = {_key(detail): detail.get("remainder_pixels") for detail in self.details}
+        return [row | {"remainder_pixels": left.get(_key(row))} for row in self.rows]
+
+    def _require_same_run(self, run: Run) -> None:
+        """Refuse a run of which there are rows with another recipe or other options."""
+        wanted = {"recipe": asdict(run.recipe), "strategy_options": run.strategy_options}
+        own = (run.name or run.strategy, run.annotator, run.seed, run.budget)
+        for detail in self.details:
+            if tuple(detail[name] for name in ("strategy", "annotator", "seed", "budget")) == own:
+                self._require_same(detail, wanted)
+
+    def _require_same(self, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        """Refuse to add to rows that were recorded with other settings than the wanted ones."""
+        present = json.loads(json.dumps(wanted))
+        changed = [name for name, value in present.items() if recorded.get(name) != value]
+        if changed:
+            pairs = (f"{name} = {recorded.get(name)} there, {present[name]} now" for name in changed)
+            raise ConfigurationError(
+                f"{self.out} has results of other settings, and no file can hold both: {'; '.join(pairs)}. "
+                "Give the same settings to go on with it, or name another file with --out."
+            )
+
+    def _perform(
+        self, run: Run, splits: Splits, reference: Reference, bounds: Bounds | None, bar: Bar
+    ) -> None:
         folder = self.folder / f"{run.strategy}-{digest(self.simulation.identity(), asdict(run))}"
         curve = Curve(
             self.simulation,
@@ -137,10 +179,11 @@ class Comparison:
                 "label_accuracy": record["label_accuracy"],
                 "dominant_accuracy": record["right_pixels"] / known,
                 "regions_per_image": record["regions"] / max(1, len(record["group"])),
-                "remainder_pixels": int(run.budget * record["group_pixels"]) - record["pixels"],
+                "remainder_pixels": record["budget_pixels"] - record["pixels"],
                 "selection_seconds": record["selection_seconds"],
             }
             self._add(run, figures, bounds, spent, extra)
+            bar.update()
 
     def add_bounds(self, seed: int) -> Bounds:
         """Train what the curves of a seed lie between, add the two rows, and return the figures."""
@@ -179,8 +222,7 @@ class Comparison:
             **spent,
         }
         row = result_row(**values, **relative(values))
-        shared = ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
-        key = {name: row[name] for name in shared}
+        key = {name: row[name] for name in SHARED}
         detail = {
             **key,
             "group_size": self.simulation.group_size,
@@ -210,13 +252,19 @@ def _put(rows: list[dict[str, Any]], key: dict[str, Any], row: dict[str, Any]) -
     rows.append(row)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in SHARED)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a file of rows or details; nothing when there is none."""
     if not path.exists():
-        return []
+        return {}
     try:
-        runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        document["runs"]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(
             f'{path} holds no results ({error}); a file of {{"runs": […]}} was expected. Name another file.'
         ) from error
-    return runs
+    return document

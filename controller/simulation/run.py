@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from controller.context import class_features, class_shares
+from controller.labels import human_labels
 from controller.maps import View, descriptor
 from controller.merging import MergeOptions, calibrate, merge_answers
 from controller.selection import budget_images, budget_pixels
@@ -82,11 +83,17 @@ class Curve:
         self.strategy: Strategy = build_strategy(
             self.run.strategy, self.run.seed, **self.run.strategy_options
         )
-        self.annotator = Annotator(
-            self.run.annotator, len(self.classes), self.simulation.noise, self.run.seed
-        )
+        self.annotator = self._annotator()
         self.network = self.initial
         self.members: list[dict[str, Any]] = []
+
+    def _annotator(self) -> Annotator:
+        """Return who answers; whoever labels a whole image gives each of its pixels its own class."""
+        classes, seed = len(self.classes), self.run.seed
+        if self.strategy.unit == "image":
+            # Noise names one wrong class for all that is asked at once, which nobody does with an image.
+            return Annotator("exact", classes, seed=seed)
+        return Annotator(self.run.annotator, classes, self.simulation.noise, seed)
 
     def rounds(self) -> Iterator[dict[str, Any]]:
         """Yield the record of each round, from disk or newly made."""
@@ -106,7 +113,7 @@ class Curve:
         started = perf_counter()
         title = f"{self.run.name or self.run.strategy}, seed {self.run.seed}, round {number}"
         predictor = Predictor(self.network, device=self.simulation.device)
-        new, pixels = self._ask(predictor, title)
+        new, budget = self._ask(predictor, title)
         selected = perf_counter() - started
         self.asked += new
         images = self._learnable(predictor)
@@ -118,7 +125,7 @@ class Curve:
         record = {
             "round": number,
             "group": [[asked.picture.key, len(asked.answers.regions)] for asked in new],
-            "group_pixels": pixels,
+            "budget_pixels": budget,
             **totals(new),
             "label_accuracy": label_accuracy(images, self.asked),
             "figures": asdict(figures),
@@ -150,7 +157,15 @@ class Curve:
             self.members = [*self.members, state][-COMMITTEE:]
 
     def _ask(self, predictor: Predictor, title: str) -> tuple[list[Asked], int]:
-        """Score the pool, choose the group and its regions, and have them answered."""
+        """Score the pool, choose the group and its regions, and have them answered.
+
+        Returns
+        -------
+        list of Asked
+            The group with its answers.
+        int
+            Pixels that might have been asked about.
+        """
         pool = self._pool()
         scores: dict[str, float] = {}
         looks: dict[str, NDArray[np.float32]] = {}
@@ -159,24 +174,29 @@ class Curve:
             scores[picture.key] = self.strategy.image_score(probabilities)
             looks[picture.key] = descriptor(probabilities)
         size = min(self.simulation.group_size, len(pool))
-        group = self.strategy.group(scores, looks, size)
         by_key = {picture.key: picture for picture in pool}
-        pixels = sum(by_key[key].truth.size for key in group)
+        group = [by_key[key] for key in self.strategy.group(scores, looks, size)]
+        budgets = self._budgets(group)
         view = self._view(predictor, looks)
-        asked = []
-        whole = self.strategy.unit == "image"
-        full = set(group[: budget_images(self.run.budget, len(group))]) if whole else set()
-        for key in self.progress.over(group, len(group), f"{title}: asking", "image"):
-            picture = by_key[key]
-            share = (1.0 if key in full else 0.0) if whole else self.run.budget
-            asked.append(self._ask_image(view, picture, share))
-        return asked, pixels
+        asked = [
+            self._ask_image(view, picture, budget)
+            for picture, budget in self.progress.over(
+                zip(group, budgets, strict=True), len(group), f"{title}: asking", "image"
+            )
+        ]
+        return asked, sum(budgets)
 
-    def _ask_image(self, view: View, picture: LabelledPicture, share: float) -> Asked:
-        height, width = picture.truth.shape
+    def _budgets(self, group: Sequence[LabelledPicture]) -> list[int]:
+        """Return how many pixels of each image may be asked about; of whole images, all of the first ones."""
+        if self.strategy.unit != "image":
+            return [budget_pixels(self.run.budget, *picture.truth.shape) for picture in group]
+        paid = budget_images(self.run.budget, len(group))
+        return [picture.truth.size if place < paid else 0 for place, picture in enumerate(group)]
+
+    def _ask_image(self, view: View, picture: LabelledPicture, budget: int) -> Asked:
         superpixels = self.cache.regions(self.strategy, picture)
         maps = view.maps(picture.picture, superpixels)
-        regions = self.strategy.select(maps, budget_pixels(share, height, width)) if share else []
+        regions = self.strategy.select(maps, budget) if budget else []
         seen = maps.probabilities if maps.refined is None else maps.refined
         guess = np.full(picture.truth.shape, IGNORE, np.uint8)
         if seen is not None:
@@ -192,7 +212,7 @@ class Curve:
         classes = len(self.classes)
         features = None
         if "features" in self.strategy.needs:
-            features = class_features(self.splits.initial, predictor, classes)
+            features = class_features(self._labelled(), predictor, classes)
         committee = []
         for state in self.members[:-1]:
             member = network_of(self.simulation, classes, self.run.seed, pretrained=False)
@@ -206,6 +226,19 @@ class Curve:
             seed=self.run.seed,
             context=RoundContext(class_shares(looks, classes), features),
         )
+
+    def _labelled(self) -> list[LabelledImage]:
+        """Return the initial set and all that was asked, with people's labels alone.
+
+        Without an initial set there is nothing before the first answers: no class has features then, and
+        `sp-crf-class` asks the first group as `sp-crf` does.
+        """
+        answered = []
+        for asked in self.asked:
+            labels = human_labels(asked.superpixels, asked.answers.as_region_answers()).labels
+            weights = np.ones(labels.shape, np.float32)
+            answered.append(Learnable(asked.picture.key, asked.picture.picture, labels, weights))
+        return [*self.splits.initial, *answered]
 
     def _learnable(self, predictor: Predictor) -> list[LabelledImage]:
         """Return what the network learns from: the initial set, all that was asked, maybe the rest too."""

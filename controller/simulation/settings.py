@@ -20,8 +20,6 @@ class Recipe:
     ----------
     min_confidence : float
         Pseudo-labels less sure than this are ignored; 0 keeps all, as in the thesis.
-    refresh : bool
-        Renew the pseudo-labels of earlier groups by the current model.
     propagate : bool
         Spread the answers through the CRF.
     sieve : bool
@@ -39,7 +37,6 @@ class Recipe:
     """
 
     min_confidence: float = 0.0
-    refresh: bool = True
     propagate: bool = False
     sieve: bool = False
     soft: bool = False
@@ -87,7 +84,7 @@ class Simulation:
     device, precision : str
         Where it is computed.
     noise : float
-        Share of wrong answers.
+        Share of wrong answers; whole images are labelled without mistakes.
     """
 
     dataset: str
@@ -133,6 +130,10 @@ class Simulation:
         ends = [total * sum(images[:round_]) // sum(images) for round_ in (number - 1, number)]
         return max(1, ends[1] - ends[0])
 
+    def rounds_of(self, pool: int) -> int:
+        """Return the rounds of a run on a pool of so many images: a small one is asked about in fewer."""
+        return min(self.groups, -(-pool // self.group_size))
+
     def identity(self, *, of: Literal["run", "bound", "initial"] = "run") -> dict[str, Any]:
         """Return what the result depends on, as JSON; a bound does not depend on how regions are asked."""
         values = asdict(self)
@@ -157,9 +158,11 @@ class Run:
     budget : float
         Share of each group's pixels that is asked about.
     annotator : {"dominant", "exact"}
-        How regions are answered.
+        How regions are answered; all pixels of a whole image get their own label either way.
     recipe : Recipe
         What is learned from the answers.
+    strategy_options : dict
+        Options of the strategy by name, where they are not its defaults.
     name : str
         What distinguishes it from other runs of the same strategy in plots and files, such as an ablation.
     """

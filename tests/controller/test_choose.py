@@ -1,16 +1,21 @@
 """The group and its regions: within the budget, the most uncertain, the same every time."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
-from rounds import make_workspace
+from rounds import answer, make_workspace
 from sqlalchemy import select
 
-from controller.choose import choose_regions
+from controller.choose import choose_regions, round_view
+from controller.context import class_features
 from controller.initialize import create_or_change
 from controller.loop import Loop
+from controller.merge import MergedImage, merge
 from controller.pool import as_sample
 from controller.round import begin
 from controller.score import read_scores, score, scores_file
+from controller.train import training_images
 from tenth.errors import ConfigurationError
 from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.guess import region_guess
@@ -91,6 +96,35 @@ def test_the_most_uncertain_images_and_regions(learned):
             if region.parts is not None:
                 stored = learned.workspace.arrays.load(region.parts)["parts"]
                 np.testing.assert_array_equal(stored, guess.parts)
+
+
+@dataclass
+class ByHand:
+    """A picture and labels, as `class_features` reads them."""
+
+    picture: np.ndarray
+    labels: np.ndarray
+
+    def load(self):
+        return self.picture, self.labels
+
+
+def test_features_of_a_class_are_those_of_the_pixels_that_people_labelled(asked):
+    """The label maps have pseudo-labels everywhere else, and those do not count."""
+    answer(asked, 1)
+    merge(asked, 1)
+    loop = changed(asked, selection__strategy="sp-crf-class")
+    version = loop.workspace.models.teacher()
+    images, classes = training_images(loop, 1), len(loop.classes)
+    by_people = [
+        ByHand(*(image.load_answered() if isinstance(image, MergedImage) else image.load()))
+        for image in images
+    ]
+    predictor = loop.predictor(version)
+    found = round_view(loop, 2, version, {}).context.class_features
+    np.testing.assert_array_equal(found, class_features(by_people, predictor, classes))
+    assert not np.array_equal(found, class_features(images, predictor, classes), equal_nan=True)
+    assert not np.array_equal(found, class_features(images[:2], predictor, classes), equal_nan=True)
 
 
 def test_the_crop_holds_its_region(learned):

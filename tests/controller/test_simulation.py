@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,21 @@ import pytest
 from click.testing import CliRunner
 
 from controller.cli import cli
+from controller.commands.simulate import command, encoder_options
+from controller.context import class_features
 from controller.simulation.annotator import Annotator, strokes
+from controller.simulation.asked import Asked
+from controller.simulation.bounds import Splits
 from controller.simulation.compare import Comparison
 from controller.simulation.images import LabelledPicture, drive_of, load_pictures, split_initial
 from controller.simulation.recipes import ANSWERS, recipe_of
 from controller.simulation.results import ROW, relative
+from controller.simulation.run import Curve
 from controller.simulation.settings import Run, Simulation
+from controller.simulation.strategy_options import divide_options
+from controller.strategies import build_strategy
 from tenth.errors import ConfigurationError, DataError
+from tenth.progress import Progress
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.scenes import write_scenes
 
@@ -60,6 +69,20 @@ def test_a_piece_across_two_regions_is_painted_twice():
     painted = np.full((2, 4), 3, np.uint8)
     superpixels = np.array([[0, 0, 1, 1], [0, 0, 1, 1]], np.int32)
     assert strokes(superpixels, painted) == 2 * 2 + 2 * 2
+
+
+@pytest.mark.parametrize("kind", ["dominant", "exact"])
+def test_who_labels_a_whole_image_labels_all_its_pixels(streets, tmp_path, kind):
+    """Even where other answers are noisy: nobody names one class for a whole image."""
+    whole = np.zeros_like(SUPERPIXELS)
+    answers = curve(streets, tmp_path, Run("image", 0, 1.0, kind), noise=0.9).annotator.answer(
+        whole, [0], TRUTH, GUESS, salt=0
+    )
+    np.testing.assert_array_equal(answers.painted, TRUTH)
+    assert answers.right_pixels == 11  # all but the void one
+    assert answers.keys == 2 + 3 * 2  # mixed, three pieces with a class and a stroke each, submit
+    regions = curve(streets, tmp_path, Run("sp", 0, 1.0, kind), noise=0.9).annotator
+    assert (regions.kind, regions.noise) == (kind, 0.9)
 
 
 def test_a_void_region_is_void():
@@ -158,6 +181,12 @@ def tiny(streets, **changes):
     return Simulation(str(streets), **(settings | changes))
 
 
+def curve(streets, folder, run, initial=(), **changes):
+    splits = Splits(list(initial), [], [], [])
+    classes = FolderDataset(streets).classes
+    return Curve(tiny(streets, **changes), run, splits, classes, None, folder, None)
+
+
 STRATEGIES = ("random-pixels", "entropy", "image", "committee", "sp-crf-class", "tenth")
 
 
@@ -172,8 +201,48 @@ def test_every_kind_of_strategy_runs_within_its_budget(streets, tmp_path, strate
         assert tuple(row) == ROW
         assert 0 < row["pixel_share"] <= 0.4 * share + 1e-12
     assert rows[0]["keys"] < rows[1]["keys"]
-    assert all(detail["remainder_pixels"] >= 0 for detail in comparison.details)
     assert json.loads((tmp_path / "r.json").read_text()) == {"runs": rows}
+    asked_pixels = np.diff([0.0, *(row["pixel_share"] * 8 * 96 * 72 for row in rows)])
+    # 0.4 · 96 · 72 = 2764.8 pixels of each of three images, or one whole image of the three
+    budget = 96 * 72 if strategy == "image" else 3 * 2764
+    left = [row["remainder_pixels"] for row in comparison.summary()]
+    assert left == pytest.approx(budget - asked_pixels)
+    assert min(left) >= 0
+    if strategy in ("random-pixels", "entropy", "image"):
+        assert left == [0, 0]
+
+
+def test_whole_images_are_labelled_right(streets, tmp_path):
+    comparison = Comparison(tiny(streets), tmp_path / "r.json", bounds=False)
+    comparison.perform([Run("image", 0, 0.4, recipe=ANSWERS)])
+    assert [detail["dominant_accuracy"] for detail in comparison.details] == [1.0, 1.0]
+    assert comparison.details[0]["label_accuracy"]["right"] == 1.0
+
+
+def test_features_of_a_class_come_from_the_initial_set_and_people_alone(streets, tmp_path):
+    picture = LabelledPicture("train/a", np.zeros((3, 4, 3), np.uint8), TRUTH)
+    known = LabelledPicture("train/b", np.zeros((3, 4, 3), np.uint8), TRUTH)
+    unfinished = curve(streets, tmp_path, Run("sp-crf-class", 0, 0.5), initial=[known])
+    answers = Annotator("dominant", classes=3).answer(SUPERPIXELS, [1], TRUTH, GUESS, salt=0)
+    unfinished.asked = [Asked(picture, SUPERPIXELS, answers)]
+    first, second = unfinished._labelled()
+    assert first is known
+    np.testing.assert_array_equal(second.load()[1], [[255, 255, 1, 1]] * 3)
+
+
+def test_without_an_initial_set_features_come_with_the_first_answers(streets, tmp_path, monkeypatch):
+    seen = []
+
+    def features(images, predictor, classes):
+        seen.append([image.key for image in images])
+        return class_features(images, predictor, classes)
+
+    monkeypatch.setattr("controller.simulation.run.class_features", features)
+    comparison = Comparison(tiny(streets, initial=0), tmp_path / "r.json", bounds=False)
+    rows = comparison.perform([Run(name, 0, 0.2) for name in ("sp-crf", "sp-crf-class")])
+    assert [len(keys) for keys in seen] == [0, 3]
+    costs = {(row["strategy"], row["round"]): (row["pixel_share"], row["keys"]) for row in rows}
+    assert costs["sp-crf", 1] == costs["sp-crf-class", 1]
 
 
 def numbers(rows):
@@ -198,6 +267,106 @@ def test_results_are_never_overwritten_by_accident(streets, tmp_path):
     out.write_text("[1]")
     with pytest.raises(ConfigurationError, match="holds no results"):
         Comparison(tiny(streets), out, resume=True)
+
+
+def test_results_of_other_settings_are_not_added_to(streets, tmp_path):
+    out, run = tmp_path / "r.json", Run("random-regions", 0, 0.4)
+    rows = Comparison(tiny(streets), out, bounds=False).perform([run])
+    again = Comparison(tiny(streets, device="auto"), out, resume=True, bounds=False)
+    assert again.perform([run]) == rows
+    with pytest.raises(ConfigurationError, match=r"round_steps = 2 there, 3 now.*another file with --out"):
+        Comparison(tiny(streets, round_steps=3), out, resume=True)
+    with pytest.raises(ConfigurationError, match=r"recipe = .*strategy_options = {} there"):
+        again.perform([Run("random-regions", 0, 0.4, recipe=ANSWERS, strategy_options={"a": 1})])
+
+
+class Counting(Progress):
+    """Keeps the totals and the counts of its bars."""
+
+    def __init__(self):
+        super().__init__(False)
+        self.bars = {}
+
+    @contextmanager
+    def bar(self, total, description, unit="it", initial=0):
+        counted = self.bars[description] = [total, initial]
+
+        class Counter:
+            def update(self, n=1):
+                counted[1] += n
+
+            def set_postfix_str(self, s=""):
+                pass
+
+        yield Counter()
+
+
+def test_one_bar_counts_the_rounds_of_all_runs(streets, tmp_path):
+    """A pool of eight is asked about in two groups, of seven and of one image, not in three."""
+    progress = Counting()
+    simulation = tiny(streets, groups=3, group_size=7)
+    comparison = Comparison(simulation, tmp_path / "r.json", bounds=False, progress=progress)
+    comparison.perform([Run(name, 0, 0.4, recipe=ANSWERS) for name in ("random-regions", "random-pixels")])
+    assert progress.bars["All runs"] == [4, 4]
+
+
+def test_options_go_to_the_strategies_that_have_them():
+    options = {"purity": 0, "edge_weight": 3.0}
+    assert divide_options(["tenth", "entropy-edge", "sp"], options) == {
+        "tenth": {"purity": 0},
+        "entropy-edge": {"edge_weight": 3.0},
+        "sp": {},
+    }
+    assert build_strategy("tenth", 0, **divide_options(["tenth"], {"flip": False})["tenth"]).needs == set()
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("edge_weight", 3.0, "no strategy that was named has it.*sp: none; tenth: flip, purity"),
+        ("purity", "much", "purity=much: it has to be a number, as its default 1.0"),
+        ("purity", True, "has to be a number"),
+        ("flip", 0, "has to be true or false"),
+    ],
+)
+def test_options_that_no_strategy_can_use_are_refused(name, value, message):
+    with pytest.raises(ConfigurationError, match=message):
+        divide_options(["sp", "tenth"], {name: value})
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ((), {"encoder": "efficientnet-lite0", "weights": "imagenet"}),
+        (("--weights", ""), {"encoder": "efficientnet-lite0", "weights": None}),
+        (("--encoder", ""), {}),
+        (("--network", "enet"), {}),
+        (("--network", "enet", "--encoder", "resnet18"), {"encoder": "resnet18", "weights": "imagenet"}),
+        (("--network", "espnetv2", "--weights", "some.pth"), {"weights": "some.pth"}),
+    ],
+)
+def test_the_default_encoder_is_for_networks_that_take_one(arguments, expected):
+    given = ["--dataset", ".", "--strategy", "sp", "--out", "x", *arguments]
+    assert encoder_options(command.make_context("simulate", given)) == expected
+
+
+def test_a_call_sets_options_and_prints_what_the_budget_left(streets, tmp_path):
+    """Of a network without a choice of encoders, too."""
+    out = tmp_path / "r.json"
+    arguments = [
+        *("simulate", "--dataset", str(streets), "--strategy", "random-regions", "entropy-edge"),
+        *("--strategy-option", "edge_weight=3", "--network", "enet", "--groups", "1", "--group-size", "2"),
+        *("--initial", "4", "--initial-steps", "1", "--round-steps", "1", "--batch-size", "2"),
+        *("--without-bounds", "--device", "cpu", "--out", str(out)),
+    ]
+    result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "remainder_pixels" in result.output
+    details = json.loads((tmp_path / "r_details.json").read_text())["runs"]
+    assert [each["strategy_options"] for each in details] == [{}, {"edge_weight": 3}]
+    again = CliRunner().invoke(cli, [*arguments, "--resume", "--json"], catch_exceptions=False)
+    rows = json.loads(again.stdout)["runs"]
+    assert [row["remainder_pixels"] for row in rows] == [each["remainder_pixels"] for each in details]
 
 
 def simulate(streets, out, *more):
