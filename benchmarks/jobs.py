@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.results_page.rows import BOUNDS, RUN, SIZES
 from controller.simulation.compare import Comparison
 from controller.simulation.recipes import recipe_of
 from controller.simulation.results import relative, write_json
@@ -21,6 +22,12 @@ from controller.simulation.settings import Recipe, Run, Simulation, digest
 from tenth.progress import Progress
 
 RESULTS = Path(__file__).parent / "results"
+
+CIRCUMSTANCES = ("command", "hardware", "commit", "torch", "earlier")
+"""What the settings of two machines may differ in."""
+
+Curve = list[tuple[dict[str, Any], dict[str, Any]]]
+"""Rows and details of one run, round by round."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -
     }
     rows = []
     for row, _ in (pair for each in every for pair in each):
-        initial, full = (ends.get((row["initial_share"], row["seed"], name)) for name in BOUNDS)
+        full, initial = (ends.get((row["initial_share"], row["seed"], name)) for name in BOUNDS)
         row |= {"initial_miou_test": initial, "full_label_miou_test": full}
         rows.append(row | relative(row))
     details = [detail for each in every for _, detail in each]
@@ -114,22 +121,11 @@ def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -
     return len(rows)
 
 
-BOUNDS = ("initial-labels", "full-labels")
-CIRCUMSTANCES = ("command", "hardware", "commit", "torch", "earlier")
-"""What the settings of two machines may differ in."""
-
-Curve = list[tuple[dict[str, Any], dict[str, Any]]]
-"""Rows and details of one run, round by round."""
-
-
 def curve_key(curve: Curve) -> tuple[Any, ...]:
     """Return what tells a run from all others."""
     detail = curve[0][1]
-    names = ("strategy", "network", "annotator", "initial_share", "seed", "budget", *SIZES)
-    return tuple(detail[name] for name in (names[:-2] if detail["strategy"] in BOUNDS else names))
-
-
-SIZES = ("group_size", "region_size")
+    sizes = () if detail["strategy"] in BOUNDS else SIZES
+    return tuple(detail[name] for name in (*RUN, *sizes) if name != "round")
 
 
 def curves(path: Path) -> list[Curve]:
