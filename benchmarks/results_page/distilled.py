@@ -7,7 +7,13 @@ from itertools import chain, repeat
 from statistics import fmean
 from typing import Any
 
-from benchmarks.results_page.load import DISTILLATION, DISTILLATION_DETAILS, Results
+from benchmarks.results_page.load import (
+    DISTILLATION,
+    DISTILLATION_DETAILS,
+    THESIS_LOSS,
+    THESIS_LOSS_DETAILS,
+    Results,
+)
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
 
@@ -43,6 +49,7 @@ def distillation(results: Results) -> list[str]:
         *_ensemble_on_train(about),
         *_ensemble_on_test(plain, about),
         *_students(plain),
+        *_without_class_weights(results),
         *_classes(plain, about),
         *_times(rows),
         *_asked_alike(details.get("runs", [])),
@@ -199,6 +206,40 @@ def _students(rows: Sequence[Row]) -> list[str]:
             body.append([network, words, *cells, NOTHING if thesis is None else f"{thesis:.1f}"])
     head = ["network", "mode", "seeds", "seconds", "val", "test", "above alone, seed by seed", "thesis"]
     return [*lines, *table(head, body)]
+
+
+def _without_class_weights(results: Results) -> list[str]:
+    """Return the section on the earlier series, the loss of each row as it was."""
+    rows = [row for row in results.documents.get(THESIS_LOSS, {}).get("runs", []) if row["runtime"] == TORCH]
+    alone = {(row["network"], row["seed"]): row for row in rows if row["mode"] == "alone"}
+    students = [row for row in rows if (row["network"], row["seed"]) in alone]
+    if not students:
+        return []
+    about = results.about(THESIS_LOSS_DETAILS)
+    steps = ", ".join(f"{name} {count}" for name, count in about.get("teachers", {}).items())
+    body = [
+        [
+            row["network"],
+            row["mode"],
+            row["loss"],
+            str(row["seed"]),
+            f"{row['train_seconds']:.0f}",
+            points(row["miou_val"]),
+            points(row["miou_test"]),
+            signed(row["miou_test"] - alone[row["network"], row["seed"]]["miou_test"]),
+        ]
+        for row in students
+    ]
+    head = ["network", "mode", "loss", "seed", "seconds", "val", "test", "above alone"]
+    return [
+        "## The same without class weights in the divergence, trained longer",
+        "",
+        "An earlier series, preliminary: the thesis's loss, and the other direction, on another processor "
+        f"({about.get('hardware', 'unknown')}), with teachers trained longer ({steps} steps). Distilled "
+        "students had 1200 steps, those alone as many as fit into the same seconds.",
+        "",
+        *table(head, body),
+    ]
 
 
 def _gains(found: Mapping[int, Row], alone: Mapping[int, Row]) -> str:

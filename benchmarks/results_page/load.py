@@ -18,6 +18,12 @@ ABLATION = "ablation.json"
 
 DISTILLATION, DISTILLATION_DETAILS = "distillation.json", "distillation_details.json"
 
+THESIS_LOSS, THESIS_LOSS_DETAILS = (
+    "distillation_thesis_loss.json",
+    "distillation_thesis_loss_details.json",
+)
+"""An earlier series of students, without class weights in the divergence."""
+
 MORE = (
     *DETAILS,
     DISTILLATION,
@@ -71,7 +77,7 @@ def load(folder: Path) -> Results:
     DataError
         When a file is no JSON, or a row lacks a column, has one too many, contradicts itself or another row.
     """
-    names = (*MAIN, *MORE, ABLATION)
+    names = (*MAIN, *MORE, ABLATION, THESIS_LOSS, THESIS_LOSS_DETAILS)
     documents = {name: read(folder / name) for name in names if (folder / name).exists()}
     for name in MAIN:
         check(rows_of(documents.get(name, {})), name)

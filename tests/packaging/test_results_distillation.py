@@ -92,3 +92,19 @@ def test_runtimes_and_what_bfloat16_asks(tmp_path):
     text = section(written(tmp_path, rows, details), "Table 4.5")
     assert cells(text, "enet", "distilled", "0.40 M", "openvino bf16")[4] == "5.2"
     assert cells(text, "enet-distilled-s0", "openvino bf16")[2:] == ["91.2 %", "88.0 %"]
+
+
+def test_the_series_without_class_weights_keeps_its_own_losses(tmp_path):
+    rows = [
+        row("enet", "alone", 0.39),
+        row("enet", "distilled", 0.28, loss="100 · KL(student ‖ teachers)"),
+        row("enet", "distilled", 0.29, loss="100 · KL(teachers ‖ student)"),
+        row("enet", "distilled", 0.99, runtime="openvino f32"),
+        row("icnet", "distilled", 0.44),  # has nothing to be compared with
+        row("icnet", "teacher", 0.45, seed=100),
+    ]
+    (tmp_path / "distillation_thesis_loss.json").write_text(json.dumps({"runs": rows}))
+    text = section(written(tmp_path, [row("enet", "alone", 0.3)]), "The same without class weights")
+    assert cells(text, "enet", "distilled", "100 · KL(student ‖ teachers)")[6:] == ["28.0", "−11.0"]
+    assert cells(text, "enet", "distilled", "100 · KL(teachers ‖ student)")[6:] == ["29.0", "−10.0"]
+    assert "99.0" not in text and "icnet" not in text
