@@ -31,6 +31,7 @@ from controller.standalone import Images, measure, read_splits
 from controller.strategies import build_strategy
 from tenth.segmentation.crf import CRFOptions
 from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.device import prefers_bf16
 from tenth.segmentation.distillation import Ensemble, class_weights
 from tenth.segmentation.distillation.teachers import EnsemblePredictor, describe
 from tenth.segmentation.export import OnnxPredictor, OpenVinoPredictor, to_onnx
@@ -68,6 +69,7 @@ class Trained:
     seed: int
     loss: str
     seconds: float
+    figures: Mapping[str, Any]
     models: list[LoadedModel]
     ensemble: Ensemble | None = None
 
@@ -85,11 +87,13 @@ class Trained:
         return EnsemblePredictor(self.ensemble, members)
 
     def runtimes(self, first_seed: int) -> list[str]:
-        """Return the runtimes that it is measured in."""
-        if self.ensemble is not None:
-            return [TORCH, "torch bf16"]
+        """Return the runtimes that it is measured in; no bfloat16 where the processor only emulates it."""
+        every = [TORCH, "torch bf16"] if self.ensemble is not None else list(RUNTIMES)
         wanted = self.seed == first_seed and self.mode == "distilled" and THESIS not in self.loss
-        return list(RUNTIMES) if wanted else [TORCH]
+        if self.ensemble is None and not wanted:
+            return [TORCH]
+        native = prefers_bf16(torch.device("cpu"))
+        return [name for name in every if native or not name.endswith("bf16")]
 
 
 def trained(work: Work, seeds: list[int]) -> dict[str, Trained]:
@@ -115,7 +119,8 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
     kind = {"alone-longer": "alone", "distilled-thesis": "distilled"}.get(mode, mode)
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
-    found[name] = Trained(network, kind, report["seed"], _loss(network, mode), seconds, [model])
+    figures = report["models"]["student"]["splits"] if "models" in report else report["splits"]
+    found[name] = Trained(network, kind, report["seed"], _loss(network, mode), seconds, figures, [model])
 
 
 def _loss(network: str, mode: str) -> str:
@@ -139,6 +144,7 @@ def _ensemble(teachers: list[Trained], report: Mapping[str, Any]) -> Trained:
         teachers[0].seed,
         "class-wise IoU on train as weights, T " + ", ".join(f"{each:g}" for each in temperatures),
         sum(teacher.seconds for teacher in teachers),
+        report["models"]["ensemble"]["splits"],
         [model for teacher in teachers for model in teacher.models],
         together,
     )
@@ -201,7 +207,10 @@ def main() -> None:
     taken = milliseconds(predictors, splits["test"][0].load()[0], arguments.repeats, work)
     rows, details = [], []
     for (name, runtime), predictor in predictors.items():
-        figures: Any = describe(measure(predictor, measured, dataset, f"{name}, {runtime}", work.progress))
+        figures: Any = models[name].figures  # measured by torch in float32 when it was trained
+        if runtime != TORCH:
+            title = f"{name}, {runtime}"
+            figures = describe(measure(predictor, measured, dataset, title, work.progress))
         row = row_of(models[name], runtime, figures, taken[name, runtime])
         rows.append(row)
         details.append({"job": name, "runtime": runtime, "class_iou_val": figures["val"]["class_iou"]})
