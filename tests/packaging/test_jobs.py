@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict
 
 import pytest
+from page_rows import row
 
 from benchmarks.jobs import Job, collect, job
 from benchmarks.label_efficiency import plan
 from benchmarks.results_page.provenance import TABLES
+from benchmarks.results_page.rows import RUN
 from benchmarks.results_page.series import PIXELS
-from controller.simulation.results import ROW
 from controller.simulation.settings import Simulation
 
 BASE = Simulation("camvid", initial=2, groups=2, group_size=3, region_size=40)
@@ -23,19 +24,9 @@ def write(path, runs):
     rows, details = [], []
     for strategy, seed, mious in runs:
         for number, miou in enumerate(mious, 1):
-            row = dict.fromkeys(ROW) | {
-                "strategy": strategy,
-                "network": "icnet",
-                "annotator": "dominant",
-                "initial_share": 0.1,
-                "seed": seed,
-                "round": number,
-                "budget": 0.1,
-                "miou_test": miou,
-            }
-            rows.append(row)
-            shared = ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
-            details.append({name: row[name] for name in shared} | {"group_size": 3, "region_size": 40})
+            rows.append(row(strategy, seed, number, miou))
+            shared = {name: rows[-1][name] for name in RUN}
+            details.append(shared | {"group_size": 3, "region_size": 40})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"runs": rows}))
     path.with_name(f"{path.stem}_details.json").write_text(json.dumps({"runs": details}))

@@ -113,7 +113,7 @@ class DistillationLoss:
     class_weighted : bool, optional
         Of ``"kl"``: a pixel counts in the mean as much as the class that the teachers hold likeliest counts
         in the cross-entropy. Otherwise the divergence, the larger part of the loss with λ = 100, is that of
-        road and sky, and undoes what class weights do for the rare classes.
+        road and sky, and works against the class weights.
 
     Raises
     ------
