@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tenth.errors import ConfigurationError
-from tenth.segmentation.networks.depthwise import depthwise_convolution
+from tenth.segmentation.networks.depthwise import depthwise_convolution, quick_on
 from tenth.segmentation.networks.encoder import ENCODERS, Encoder, scaled
 
 
@@ -59,7 +59,7 @@ class SameConv2d(nn.Conv2d):
             top, bottom = self._pads(x.shape[-2])
             left, right = self._pads(x.shape[-1])
             x = F.pad(x, (left, right, top, bottom))
-        if self.training and self.groups > 1 and x.device.type == "cpu":
+        if self.groups > 1 and quick_on(x):
             return depthwise_convolution(x, self.weight, self.stride[0], self.dilation[0])
         return super().forward(x)
 

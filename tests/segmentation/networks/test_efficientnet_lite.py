@@ -118,6 +118,8 @@ def test_same_padding_puts_the_odd_pixel_last(size, before, after):
         (5, 1, 2, (6, 11)),
         (5, 1, 4, (8, 10)),
         (3, 1, 4, (3, 20)),
+        (5, 1, 4, (6, 9)),
+        (5, 1, 3, (4, 2)),
         (3, 2, 1, (9, 12)),
         (5, 2, 1, (11, 8)),
     ],
@@ -131,6 +133,8 @@ def test_depthwise_gradients_are_pytorchs(kernel, stride, dilation, size, layout
     expected = F.conv2d(x, weight, None, stride, padding, dilation, 6)
     found = depthwise_convolution(x, weight, stride, dilation)
     torch.testing.assert_close(found, expected)
+    with torch.no_grad():
+        torch.testing.assert_close(depthwise_convolution(x, weight, stride, dilation), expected)
     gradient = torch.randn(expected.shape, generator=random)
     for ours, theirs in zip(
         torch.autograd.grad(found, (x, weight), gradient),
