@@ -42,10 +42,13 @@ class Job:
     @property
     def label(self) -> str:
         """What people call it, for `--only`."""
+        sizes = self.simulation
+        where = f"seed {self.seed}, {sizes.initial} images at first"
         if self.run is None:
-            return f"bounds seed {self.seed}"
+            return f"bounds {where}"
         run = self.run
-        return f"{run.name or run.strategy} seed {run.seed} budget {run.budget:g} {run.annotator}"
+        how = f"{run.annotator}, {sizes.groups} groups, regions of {sizes.region_size}"
+        return f"{run.name or run.strategy} {where}, budget {run.budget:g} {how}"
 
     @property
     def name(self) -> str:

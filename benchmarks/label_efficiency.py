@@ -80,7 +80,8 @@ def everything_else(base: Simulation, seed: int) -> Iterator[Job]:
     yield from budgets(base, seed)
     yield from other_strategies(base, seed)
     for strategy in ("sp-crf", "tenth"):
-        yield job(3, replace(base, region_size=4 * base.region_size), strategy, seed)
+        for region_size in (base.region_size // 2, 4 * base.region_size):
+            yield job(3, replace(base, region_size=region_size), strategy, seed)
         half = replace(base, groups=2 * base.groups, group_size=-(-base.group_size // 2))
         yield job(3, replace(half, round_steps=base.round_steps // 2), strategy, seed)
     for strategy in ("sp-crf", "sp-crf-class"):
