@@ -183,7 +183,9 @@ def processor() -> str:
     return f"{platform.machine()} CPU"
 
 
-def parser(description: str | None, name: str, round_steps: int, stages: str) -> argparse.ArgumentParser:
+def parser(
+    description: str | None, name: str, round_steps: int, stages: str, *, initial_steps: int = 0
+) -> argparse.ArgumentParser:
     """Return the options that all experiments share.
 
     Parameters
@@ -196,12 +198,18 @@ def parser(description: str | None, name: str, round_steps: int, stages: str) ->
         Training steps of a round.
     stages : str
         What ``--stage`` says.
+    initial_steps : int, optional
+        Those of the model that asks first; 0: nothing is trained before the first round.
     """
     options = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
     options.add_argument("--dataset", required=True, help="data set folder")
     options.add_argument("--size", default="240x180", help="images are resized to this")
     options.add_argument("--region-size", type=int, default=40, help="mean pixels of a superpixel")
-    options.add_argument("--round-steps", type=int, default=round_steps)
+    if initial_steps:
+        options.add_argument(
+            "--initial-steps", type=int, default=initial_steps, help="of the model that asks first"
+        )
+    options.add_argument("--round-steps", type=int, default=round_steps, help="of a round, on average")
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--stage", type=int, default=9, help=stages)
     options.add_argument("--part", default="0/1", help="which of how many processes this is: 0/2, 1/2")
@@ -217,6 +225,18 @@ def size_of(arguments: argparse.Namespace) -> tuple[int, int]:
     """Return width and height of ``--size``."""
     width, height = map(int, arguments.size.split("x"))
     return width, height
+
+
+def icnet(arguments: argparse.Namespace) -> Simulation:
+    """Return what all runs of ICNet on EfficientNet-Lite0 with ImageNet weights share."""
+    return Simulation(
+        dataset=arguments.dataset,
+        size=size_of(arguments),
+        network_options={"encoder": "efficientnet-lite0", "weights": "imagenet"},
+        region_size=arguments.region_size,
+        initial_steps=arguments.initial_steps,
+        round_steps=arguments.round_steps,
+    )
 
 
 def run_jobs(jobs: Iterable[Job], arguments: argparse.Namespace, description: dict[str, Any]) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-from benchmarks.jobs import Job, about, job, parser, run_jobs, size_of
+from benchmarks.ablation import variants
+from benchmarks.jobs import Job, about, icnet, job, parser, run_jobs
 from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT
-from controller.simulation.recipes import ANSWERS, OURS, THESIS
+from controller.simulation.recipes import ANSWERS, THESIS
 from controller.simulation.settings import Simulation
 
 ALL = (
@@ -34,16 +34,6 @@ ALL = (
 REGIONS = ("tenth", "sp-crf", "sp-crf-class", "sp", "random-regions")
 """Strategies whose exact answers tell more than the dominant label."""
 
-SWITCHED_OFF: dict[str, Any] = {
-    "flip": {"flip": False},
-    "purity": {"purity": 0.0},
-    "balance": {"balance": 0.0},
-    "spread": {"spread": 0.0},
-    "duplicates": {"duplicates": 0.0},
-}
-SWITCHED_ON: dict[str, dict[str, Any]] = {"cost": {"cost": 1.0}, "impurity": {"purity": -1.0}}
-"""What `tenth` can do and does not by default."""
-
 
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the most wanted first."""
@@ -54,9 +44,9 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
         yield from steps_of_table_1(2, base, seed)
         yield from answers_only(2, base, seed)
         if place == 0:
-            yield from ablation(2, base, first)
+            yield from variants(2, base, first)
     for seed in others:
-        yield from ablation(3, base, seed)
+        yield from variants(3, base, seed)
     for seed in seeds:
         yield from everything_else(base, seed)
 
@@ -106,27 +96,6 @@ def other_strategies(base: Simulation, seed: int) -> Iterator[Job]:
     yield job(3, base, "entropy", seed, dropout=True, name=ENTROPY_WITH_DROPOUT)
 
 
-def ablation(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
-    """Yield `tenth` without each of its ingredients, and with what was left out of it."""
-    learning = {
-        "tenth with mean teacher": replace(OURS, consistency=0.2),
-        "tenth with soft pseudo-labels": replace(OURS, min_confidence=0.0, soft=True),
-        "tenth with sure pseudo-labels, all of P's weight": replace(
-            OURS, min_confidence=0.95, soft=True, initial_weight=1.0
-        ),
-        "tenth with all of P's weight": replace(OURS, initial_weight=1.0),
-        "tenth without sieve": replace(OURS, sieve=False),
-        "tenth with ClassMix": replace(OURS, consistency=0.2, mix="classmix", unlabelled=True),
-        "tenth with pseudo-labels": replace(OURS, min_confidence=0.0),
-    }
-    for name, recipe in learning.items():
-        yield job(stage, base, "tenth", seed, recipe, name=name)
-    for name, options in SWITCHED_OFF.items():
-        yield job(stage, base, "tenth", seed, name=f"tenth without {name}", options=options)
-    for name, options in SWITCHED_ON.items():
-        yield job(stage, base, "tenth", seed, name=f"tenth with {name}", options=options)
-
-
 def forty_percent(base: Simulation, seed: int) -> Iterator[Job]:
     """Yield the thesis's share of P in Cityscapes."""
     larger = replace(base, initial=147, group_size=37)
@@ -139,17 +108,9 @@ def forty_percent(base: Simulation, seed: int) -> Iterator[Job]:
 
 def main() -> None:
     """Run the jobs of a stage, then collect."""
-    options = parser(__doc__, "label_efficiency", 200, "1: preliminary, 2: its other seeds, 3: all")
-    options.add_argument("--initial-steps", type=int, default=600)
-    arguments = options.parse_args()
-    base = Simulation(
-        dataset=arguments.dataset,
-        size=size_of(arguments),
-        network_options={"encoder": "efficientnet-lite0", "weights": "imagenet"},
-        region_size=arguments.region_size,
-        initial_steps=arguments.initial_steps,
-        round_steps=arguments.round_steps,
-    )
+    stages = "1: preliminary, 2: its other seeds, 3: all"
+    arguments = parser(__doc__, "label_efficiency", 200, stages, initial_steps=600).parse_args()
+    base = icnet(arguments)
     description = about("benchmarks.label_efficiency", arguments, base)
     run_jobs(plan(base, tuple(arguments.seeds)), arguments, description)
 

@@ -13,8 +13,8 @@ from tenth.errors import DataError
 
 MAIN = ("label_efficiency.json", "transfer.json")
 DETAILS = ("label_efficiency_details.json", "transfer_details.json")
-ABLATION = "ablation.json"
-"""Another place for the runs of the ablation, which may be among those of label efficiency as well."""
+ABLATION, ABLATION_DETAILS = "ablation.json", "ablation_details.json"
+"""Smaller runs of the ablation; some are among those of label efficiency as well."""
 
 DISTILLATION, DISTILLATION_DETAILS = "distillation.json", "distillation_details.json"
 
@@ -77,9 +77,9 @@ def load(folder: Path) -> Results:
     DataError
         When a file is no JSON, or a row lacks a column, has one too many, contradicts itself or another row.
     """
-    names = (*MAIN, *MORE, ABLATION, THESIS_LOSS, THESIS_LOSS_DETAILS)
+    names = (*MAIN, *MORE, ABLATION, ABLATION_DETAILS, THESIS_LOSS, THESIS_LOSS_DETAILS)
     documents = {name: read(folder / name) for name in names if (folder / name).exists()}
-    for name in MAIN:
+    for name in (*MAIN, ABLATION):
         check(rows_of(documents.get(name, {})), name)
     efficiency, transfer = (rows_of(documents.get(name, {})) for name in MAIN)
     of_efficiency, of_transfer = (with_drives(rows_of(documents.get(name, {}))) for name in DETAILS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchmarks.results_page import thesis
-from benchmarks.results_page.load import Results
+from benchmarks.results_page.load import ABLATION_DETAILS, Results
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.series import SETTING, Difference, Series, base_of, difference, divide
 from benchmarks.results_page.tables import COST_HEAD, annotator, cost, differences, name
@@ -61,30 +62,43 @@ def _asks_otherwise(one: Series, other: Series) -> bool:
 def ablation(results: Results) -> list[str]:
     """Return the section on `tenth` without each of its ingredients, and with what was left out of it."""
     lines = ["## What each ingredient of `tenth` brings", ""]
-    parts = [row for row in results.label_efficiency if row["strategy"].startswith(ABLATION)]
-    whole = [row for row in results.label_efficiency if row["strategy"] == "tenth"]
-    rows = [*parts, *whole] if parts else [_named(row) for row in results.ablation]
-    if not rows:
+    here = [row for row in results.label_efficiency if base_of(row["strategy"]) == "tenth"]
+    parts = [
+        *_ingredients(here, "In the setting of the other tables."),
+        *_ingredients(results.ablation, _smaller(results.about(ABLATION_DETAILS))),
+    ]
+    if not parts:
         return [*lines, "Not run yet: there is no run of `tenth` with anything changed.", ""]
-    series = divide(rows, SETTING, thesis.GROUPS if parts else max(row["round"] for row in rows))
-    changed = [each for each in series if each["strategy"].startswith(ABLATION)]
-    bases = _bases(series, changed)
-    lines += _both([*bases, *changed])
-    lines += [
+    return [
+        *lines,
         "*Without*: below zero the ingredient pays. *With*: above zero it would. What stays is decided by "
         "val; test only shows what came of it.",
         "",
+        *parts,
     ]
+
+
+def _ingredients(rows: Sequence[Row], words: str) -> list[str]:
+    """Return the runs of one setting, and their differences to all of `tenth`; nothing without any."""
+    series = divide(rows, SETTING, thesis.GROUPS)
+    changed = [each for each in series if each["strategy"].startswith(ABLATION)]
+    if not changed:
+        return []
+    bases = _bases(series, changed)
+    lines = [words, "", *_both([*bases, *changed])]
     for column, split in (("miou_val", "val"), ("miou_test", "test")):
         lines += differences(_compared(changed, bases, column), f"points of mIoU on {split}")
     return lines
 
 
-def _named(row: Row) -> Row:
-    """Return a row of ``ablation.json`` under the name that its run would have in the other file."""
-    without = row.get("without")
-    run = "tenth" if without in (None, "", "nothing", "none") else f"tenth without {without}"
-    return {**row, "strategy": run}
+def _smaller(about: Mapping[str, Any]) -> str:
+    """Say how the runs of ``ablation.json`` were set."""
+    width, height = about.get("size") or (0, 0)
+    return (
+        f"Smaller and shorter, so that there are more of them: images of {width}×{height}, regions of "
+        f"{about.get('region_size')} pixels, {about.get('initial_steps')} steps at first and "
+        f"{about.get('round_steps')} a round."
+    )
 
 
 def _bases(series: Sequence[Series], named: Sequence[Series]) -> list[Series]:

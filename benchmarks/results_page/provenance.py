@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.results_page.efficiency import TENTH, all_series, set_apart
-from benchmarks.results_page.load import ABLATION, MAIN, MORE, Results
+from benchmarks.results_page.load import ABLATION_DETAILS, MAIN, MORE, Results
 from benchmarks.results_page.rows import SIZES
 from benchmarks.results_page.series import ORDER, PIXELS, SETTING, Series, pick
 from benchmarks.results_page.words import SEEDS, flat, plain, share, table
@@ -77,7 +77,7 @@ def how(results: Results) -> list[str]:
             f"The runs of tables 3.1 to 3.3 and their variants took {hours:.1f} hours.",
             "",
         ]
-    told = [name for name in (*MAIN, *MORE, ABLATION) if results.about(name)]
+    told = [name for name in (*MAIN, *MORE, ABLATION_DETAILS) if results.about(name)]
     for name in told:
         lines += [f"### `{name}`", ""]
         about = dict(results.about(name))

@@ -93,7 +93,11 @@ from controller.training_options import parse_options, training_option
 )
 @training_option("device")
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Results, JSON.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Learning curves, PNG.")
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Learning curves, PNG; with several budgets also NAME_budgets.png, what each budget reached.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the results in --out.")
 @output_options
 @click.pass_context
@@ -159,9 +163,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     comparison.perform(runs)
     rows = comparison.summary()
     if options["plot"]:
-        from controller.simulation.plots import plot_learning_curves
-
-        plot_learning_curves(rows, options["plot"])
+        plot(rows, options["plot"])
     columns = (
         "strategy",
         "seed",
@@ -176,6 +178,16 @@ def command(context: click.Context, /, **options: Any) -> None:
     )
     lines = table(columns, [[row[name] for name in columns] for row in rows])
     echo_result({"runs": rows}, options["as_json"], lines)
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw the learning curves, and beside them what each budget reached where there are several."""
+    from controller.simulation.plot_lines import BOUNDS
+    from controller.simulation.plots import plot_budget_curve, plot_learning_curves
+
+    plot_learning_curves(rows, path)
+    if len({row["budget"] for row in rows if row["strategy"] not in BOUNDS}) > 1:
+        plot_budget_curve(rows, path.with_name(f"{path.stem}_budgets{path.suffix}"))
 
 
 def encoder_options(context: click.Context) -> dict[str, Any]:

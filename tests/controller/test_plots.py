@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from controller.commands import simulate
 from controller.simulation import plot_lines, plot_pictures, plots
 from controller.simulation.plot_style import LOOKS, look_of, require_matplotlib, spread
 from tenth.errors import ConfigurationError, DataError
@@ -97,6 +98,14 @@ def test_a_run_without_bounds_has_its_curve(figures):
     alone = [row("sp", 0, 1, 0.5, initial_miou_test=None, full_label_miou_test=None)]
     plots.plot_learning_curves(alone, "x.png")
     assert curves(figures[0]) == ([[(1, 50)]], ["sp 50.0"])
+
+
+@pytest.mark.parametrize(("budgets", "across"), [((0.1,), ["groups"]), ((0.05, 0.1), ["groups", "pixels"])])
+def test_the_command_draws_the_budgets_where_there_are_several(figures, tmp_path, budgets, across):
+    rows = [row("full-labels", 0, 0, 0.6, budget=1.0)]
+    rows += [row("tenth", 0, 1, 0.5 + budget, budget=budget) for budget in budgets]
+    simulate.plot(rows, tmp_path / "curves.png")
+    assert [figure.axes[0].get_xlabel().split()[0] for figure in figures] == across
 
 
 def test_budget_curve_takes_the_last_round_of_each_run(figures):

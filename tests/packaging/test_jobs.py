@@ -97,5 +97,6 @@ def test_every_cell_that_the_page_waits_for_has_a_job(initial):
 
 
 def test_labels_choose_jobs():
-    assert job(1, BASE, "sp-crf", 2, budget=0.05).label == "sp-crf seed 2 budget 0.05 dominant"
-    assert Job(1, BASE, 1).label == "bounds seed 1"
+    label = "sp-crf seed 2, 2 images at first, budget 0.05 dominant, 2 groups, regions of 40"
+    assert job(1, BASE, "sp-crf", 2, budget=0.05).label == label
+    assert Job(1, BASE, 1).label == "bounds seed 1, 2 images at first"

@@ -49,10 +49,11 @@ def test_variants_differ_in_one_setting_and_went_through_as_many_images(tmp_path
 def test_the_ablation_compares_with_all_of_tenth(tmp_path):
     rows = []
     for seed in range(3):
-        rows += [each | {"without": None} for each in run("tenth", seed, 0.58)]
-        rows += [each | {"without": "soft labels"} for each in run("tenth", seed, 0.55 + 0.001 * seed)]
+        rows += run("tenth", seed, 0.58) + run("tenth without soft labels", seed, 0.55 + 0.001 * seed)
     store(tmp_path, "ablation.json", rows)
+    store(tmp_path, "ablation_details.json", [], {"size": [120, 90], "region_size": 20})
     text = section(page(load(tmp_path)), "What each ingredient")
+    assert "images of 120×90, regions of 20 pixels" in text and "other tables" not in text
     assert cells(text, "`tenth without soft labels`")[4:7] == ["3", "56.1", "55.1"]
     on_val, on_test = (
         line for line in text.splitlines() if line.startswith("| `tenth without soft labels` −")
