@@ -205,24 +205,29 @@ def main() -> None:
         for runtime in model.runtimes(arguments.seeds[0])
     }
     taken = milliseconds(predictors, splits["test"][0].load()[0], arguments.repeats, work)
-    rows, details = [], []
+    about = {**about_runs(work, models, arguments.seeds), "classes": dataset.classes.names}
+    rows: list[dict[str, Any]] = []
+    details: list[dict[str, Any]] = []
     for (name, runtime), predictor in predictors.items():
         figures: Any = models[name].figures  # measured by torch in float32 when it was trained
         if runtime != TORCH:
             title = f"{name}, {runtime}"
             figures = describe(measure(predictor, measured, dataset, title, work.progress))
-        row = row_of(models[name], runtime, figures, taken[name, runtime])
-        rows.append(row)
+        rows.append(row_of(models[name], runtime, figures, taken[name, runtime]))
         details.append({"job": name, "runtime": runtime, "class_iou_val": figures["val"]["class_iou"]})
         if runtime.endswith("bf16"):
             exact = predictors[name, runtime.replace("bf16", "f32")]
             details[-1]["asked_alike"] = asked_alike(exact, predictor, splits["val"])
-    write_json(arguments.out, {"runs": rows})
-    about = {**about_runs(work, models, arguments.seeds), "classes": dataset.classes.names}
-    write_json(
-        arguments.out.with_name(f"{arguments.out.stem}_details.json"), {"about": about, "runs": details}
-    )
+        write(arguments.out, rows, details, about)
     print(f"{len(rows)} rows in {arguments.out}")
+
+
+def write(
+    out: Path, rows: list[dict[str, Any]], details: list[dict[str, Any]], about: dict[str, Any]
+) -> None:
+    """Write what has been measured so far, and what belongs to it."""
+    write_json(out, {"runs": rows})
+    write_json(out.with_name(f"{out.stem}_details.json"), {"about": about, "runs": details})
 
 
 def row_of(model: Trained, runtime: str, figures: Mapping[str, Any], taken: float) -> dict[str, Any]:

@@ -2,18 +2,19 @@
 
     python -m benchmarks.soft_labels
     python -m benchmarks.soft_labels --dataset CAMVID --espnetv2 2.0=FILE.pth --espnetv2 1.0=FILE.pth
+    python -m benchmarks.soft_labels --dataset CAMVID --model icnet=FOLDER --model deeplabv3plus=FOLDER
 
 Without arguments ICNet, ERFNet and DeepLabv3 are trained on generated street scenes first. With them the
-teachers are released ESPNetv2 models (20 outputs) and the images those of the validation split. Each teacher
-alone and all as an ensemble are softened, stored and read back at each temperature. Milliseconds are CPU time
-of one thread, the file included. Rows of the same data replace those in the result file.
+teachers are released ESPNetv2 models (20 outputs) or models that ``controller train`` or
+benchmarks.distillation has trained, and the images those of the validation split. Each teacher alone and all
+as an ensemble are softened, stored and read back at each temperature. Milliseconds are CPU time of one
+thread, the file included. Rows of the same data and size replace those in the result file.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import tempfile
 import time
@@ -26,16 +27,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.jobs import processor, size_of
+from controller.simulation.images import load_pictures
 from tenth.progress import Progress
-from tenth.segmentation.dataset import FolderDataset, Sample, choose_initial
+from tenth.segmentation.dataset import FolderDataset, choose_initial
 from tenth.segmentation.device import to_input
 from tenth.segmentation.distillation import Ensemble, SoftLabelStore
 from tenth.segmentation.distillation.divergence import kl_divergence
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork, build_network
 from tenth.segmentation.scenes import write_scenes
 from tenth.segmentation.training import TrainingOptions, train
+from tenth.workspace.models import ModelStore
 
 TEMPERATURES = (1, 3, 4, 5)
+KIND = ("data", "height", "width")
 CITYSCAPES_GB = 2975 * 512 * 1024 * 19 * 2 / 1e9
 TEACHERS = {
     "icnet": {"encoder": "efficientnet-lite0", "weights": "imagenet"},
@@ -63,6 +68,12 @@ def released(files: Sequence[str]) -> dict[str, SegmentationNetwork]:
         f"espnetv2 {scale}": build_network("espnetv2", 20, scale=float(scale), weights=file).eval()
         for scale, file in pairs
     }
+
+
+def stored(folders: Sequence[str]) -> dict[str, SegmentationNetwork]:
+    """Load models given as ``NAME=FOLDER``."""
+    pairs = [text.split("=", 1) for text in folders]
+    return {name: ModelStore(Path(folder).parent).load(Path(folder).name).network for name, folder in pairs}
 
 
 def softened(
@@ -94,14 +105,13 @@ def timed_round_trip(
 
 
 def measure(
-    networks: Mapping[str, SegmentationNetwork], samples: Sequence[Sample], folder: Path
+    networks: Mapping[str, SegmentationNetwork], images: Sequence[NDArray[np.uint8]], folder: Path
 ) -> list[dict[str, Any]]:
     """Return a row for each teacher, the ensemble, and each temperature."""
     store = SoftLabelStore.create(folder, {"benchmark": "soft labels"})
     found: dict[tuple[str, int], list[dict[str, Any]]] = {}
     shape: tuple[int, ...] = ()
-    for sample in samples:
-        image = sample.load_image()
+    for image in images:
         with torch.inference_mode():
             logits = {
                 name: net.eval()(to_input(image[None], net, torch.device("cpu"))).float()
@@ -146,6 +156,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", help="folder of a data set; generated scenes without it")
     parser.add_argument("--espnetv2", action="append", help="SCALE=FILE of released weights; may be repeated")
+    parser.add_argument("--model", action="append", help="NAME=FOLDER of a trained model; may be repeated")
+    parser.add_argument("--size", help="images are resized to this, as in 240x180; theirs without it")
     parser.add_argument("--images", type=int, default=8, help="so many of the validation split")
     parser.add_argument("--iterations", type=int, default=150, help="training steps of each teacher")
     parser.add_argument("--out", default="benchmarks/results/soft_labels.json")
@@ -158,17 +170,23 @@ def main() -> None:
             data = str(Path(folder) / "scenes")
             write_scenes(data, train=60, val=arguments.images, test=0)
         dataset = FolderDataset(data)
-        networks = (
-            released(arguments.espnetv2) if arguments.espnetv2 else trained(dataset, arguments.iterations)
-        )
+        if arguments.model:
+            networks = stored(arguments.model)
+        elif arguments.espnetv2:
+            networks = released(arguments.espnetv2)
+        else:
+            networks = trained(dataset, arguments.iterations)
         samples = choose_initial(dataset.split("val"), arguments.images, "spread")
-        rows = measure(networks, samples, Path(folder) / "store")
+        size = size_of(arguments) if arguments.size else None
+        images = [each.picture for each in load_pictures(samples, size, Progress(None))]
+        rows = measure(networks, images, Path(folder) / "store")
     name = "generated scenes" if arguments.dataset is None else Path(arguments.dataset).name
-    facts = {"data": name, "training_steps": None if arguments.espnetv2 else arguments.iterations}
-    new = [facts | row | {"threads": 1, "machine": platform.machine()} for row in rows]
+    facts = {"data": name, "training_steps": None if arguments.dataset else arguments.iterations}
+    new = [facts | row | {"threads": 1, "machine": processor()} for row in rows]
     out = Path(arguments.out)
     runs = json.loads(out.read_text(encoding="utf-8"))["runs"] if out.exists() else []
-    runs = [run for run in runs if run["data"] != name] + new
+    kinds = {tuple(row[key] for key in KIND) for row in new}
+    runs = [run for run in runs if tuple(run[key] for key in KIND) not in kinds] + new
     out.write_text(json.dumps({"runs": runs}, indent=1) + "\n", encoding="utf-8")
     for row in new:
         share = row["share_of_float16"]

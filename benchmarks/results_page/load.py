@@ -24,6 +24,8 @@ THESIS_LOSS, THESIS_LOSS_DETAILS = (
 )
 """An earlier series of students, without class weights in the divergence."""
 
+SOFT_LABELS = "soft_labels.json"
+
 MORE = (
     *DETAILS,
     DISTILLATION,
@@ -32,6 +34,7 @@ MORE = (
     "crf_modes.json",
     "espnetv2_zero_shot.json",
     "training_settings.json",
+    SOFT_LABELS,
 )
 
 

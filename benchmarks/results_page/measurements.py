@@ -1,11 +1,12 @@
-"""Sections that show what a file holds: the Cityscapes model as it comes, CRF modes, trainings tried."""
+"""Sections that show what a file holds: the Cityscapes model as it comes, CRF modes, soft labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.results_page.load import Results
+from benchmarks.results_page.load import SOFT_LABELS, Results
+from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, flat, percent, plain, points, table
 
 ZERO_SHOT = (
@@ -32,6 +33,45 @@ def zero_shot(results: Results) -> list[str]:
     )
     name = "espnetv2_zero_shot.json"
     return as_measured(results, name, "The Cityscapes model on CamVid as it comes", says, ZERO_SHOT)
+
+
+def soft_labels(results: Results) -> list[str]:
+    """Return the section on the store of soft labels: from the best to the worst temperature of each data."""
+    lines = ["## The store of soft labels", ""]
+    rows = results.documents.get(SOFT_LABELS, {}).get("runs", [])
+    if not rows:
+        return [*lines, f"Not run yet: there is no `{SOFT_LABELS}`.", ""]
+    parts: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        size = f"{row['width']}×{row['height']}"
+        parts.setdefault((row["data"], size, str(row["classes"]), row["teachers"]), []).append(row)
+    body = [
+        [
+            *key,
+            _range([f"{100 * row['share_of_float16']:.2f}" for row in same]),
+            f"{max(row['kl_mean'] for row in same):.1e}",
+            f"{max(row['kl_p999'] for row in same):.1e}",
+            "yes" if all(row["argmax_exact"] for row in same) else "**no**",
+            _range([f"{row['encode_ms']:.0f}" for row in same]),
+            _range([f"{row['decode_ms']:.0f}" for row in same]),
+        ]
+        for key, same in parts.items()
+    ]
+    temperatures = sorted({row["temperature"] for row in rows})
+    head = ["data", "size", "classes", "teachers", "of float16, %", "mean KL", "99.9 % KL", "argmax exact"]
+    return [
+        *lines,
+        f"Distributions at temperatures {', '.join(map(str, temperatures))}, written and read back: how "
+        "small the store is beside float16, and what it loses at the worst of these temperatures: KL(exact ‖ "
+        "stored) in nats, its mean (1e-3 is allowed) and its 99.9th percentile (0.05).",
+        "",
+        *table([*head, "ms to write", "ms to read"], body),
+    ]
+
+
+def _range(values: Sequence[str]) -> str:
+    ordered = sorted(values, key=float)
+    return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
 
 
 def training_settings(results: Results) -> list[str]:

@@ -8,7 +8,7 @@ from benchmarks.results_page.efficiency import table_3_1, table_3_2, table_3_3, 
 from benchmarks.results_page.figures import Plot, linked, plots
 from benchmarks.results_page.goals import goals
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.measurements import crf_modes, training_settings, zero_shot
+from benchmarks.results_page.measurements import crf_modes, soft_labels, training_settings, zero_shot
 from benchmarks.results_page.named_runs import ablation, learned_otherwise
 from benchmarks.results_page.provenance import coverage, how
 from benchmarks.results_page.replication import replication
@@ -113,6 +113,7 @@ def page(results: Results) -> str:
         *ablation(results),
         *replication(results),
         *distillation(results),
+        *soft_labels(results),
         *training_settings(results),
         *how(results),
     ]
