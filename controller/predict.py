@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
+import fsspec
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from controller.loop import Loop
-from tenth.errors import DataError
+from tenth.errors import ConfigurationError, DataError
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.dataset import Sample, list_images
@@ -50,10 +52,13 @@ def predict_images(
 
     Raises
     ------
+    ConfigurationError
+        When a result would overwrite one of the images; none has been labelled then.
     DataError
         When a source cannot be read, or two images would be written to the same file.
     """
     samples = find_images(sources)
+    check_results(samples, out)
     written = []
     for name, sample in progress.over(samples.items(), len(samples), "Labelling", "image"):
         image = sample.load_image()
@@ -61,10 +66,10 @@ def predict_images(
         if refiner is not None:
             probabilities = refiner(probabilities, image)
         labels = probabilities.argmax(axis=0).astype(np.uint8)
-        path = out / f"{name}.png"
+        path, coloured = result_paths(out, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, labels)
-        write_png(out / f"{name}.color.png", classes.colorize(labels))
+        write_png(coloured, classes.colorize(labels))
         written.append(path)
     return written
 
@@ -95,3 +100,51 @@ def find_images(sources: Iterable[str]) -> dict[str, Sample]:
                 )
             found[name] = sample
     return found
+
+
+def result_paths(out: Path, name: str) -> tuple[Path, Path]:
+    """Return the files below `out` that hold an image's class ids and their colours."""
+    return out / f"{name}.png", out / f"{name}.color.png"
+
+
+def check_results(samples: Mapping[str, Sample], out: Path) -> None:
+    """See that no result overwrites a picture or another result.
+
+    Parameters
+    ----------
+    samples : mapping of str to Sample
+        The images, as `find_images` returns them.
+    out : Path
+        Folder of the results.
+
+    Raises
+    ------
+    ConfigurationError
+        When one would.
+    """
+    pictures = {path: sample.image for sample in samples.values() if (path := _local_path(sample.image))}
+    results: dict[Path, str] = {}
+    for name, sample in samples.items():
+        for path in result_paths(out, name):
+            place = path.resolve()
+            if place in pictures:
+                raise ConfigurationError(
+                    f"The labels of {sample.image} would overwrite the picture {pictures[place]}. "
+                    f"Give another folder than --out {out}, one without pictures to label."
+                )
+            if place in results:
+                raise ConfigurationError(
+                    f"The results of {results[place]} and {sample.image} would both be written to '{path}'. "
+                    "Label them in two calls with different --out folders."
+                )
+            results[place] = sample.image
+
+
+def _local_path(image: str) -> Path | None:
+    """Return where a picture lies on this machine, links followed; ``None`` when it is elsewhere."""
+    if "://" not in image:
+        return Path(image).resolve()
+    if not image.startswith(("file://", "local://")):
+        return None
+    filesystem, path = fsspec.core.url_to_fs(image)
+    return Path(str(path)).resolve() if isinstance(filesystem, LocalFileSystem) else None
