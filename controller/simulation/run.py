@@ -86,6 +86,7 @@ class Curve:
         self.annotator = self._annotator()
         self.network = self.initial
         self.members: list[dict[str, Any]] = []
+        self._remember()
 
     def _annotator(self) -> Annotator:
         """Return who answers; whoever labels a whole image gives each of its pixels its own class."""
@@ -151,7 +152,7 @@ class Curve:
         return record
 
     def _remember(self) -> None:
-        """Keep the weights of this round's model for a committee."""
+        """Keep the weights of the model so far for a committee."""
         if "committee" in self.strategy.needs:
             state = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
             self.members = [*self.members, state][-COMMITTEE:]
@@ -277,15 +278,14 @@ class Curve:
     def _learn(
         self, images: Sequence[LabelledImage], weights: Path, number: int, title: str
     ) -> tuple[float, float]:
-        """Train on; return the seconds of the training, and those that this call spent on it."""
-        recipe = self.run.recipe
-        options = training_options(
-            self.simulation,
-            self.simulation.steps_of(number),
-            self.run.seed + 1000 * number,
-            consistency=recipe.consistency,
-            mix=recipe.mix,
-        )
+        """Train on or again; return the seconds of the training, and those that this call spent on it."""
+        recipe, simulation, seed = self.run.recipe, self.simulation, self.run.seed
+        steps, order = simulation.steps_of(number), seed + 1000 * number
+        if recipe.restart and number == simulation.rounds_of(len(self.splits.pool)):
+            steps, order = simulation.all_steps, seed
+            start = network_of(simulation, len(self.classes), seed, pretrained=True)
+            self.network.load_state_dict(start.state_dict())
+        options = training_options(simulation, steps, order, consistency=recipe.consistency, mix=recipe.mix)
         started = perf_counter()
         seconds = learn(self.network, images, options, weights, self.progress, f"{title}: training")
         return seconds, perf_counter() - started

@@ -34,6 +34,9 @@ class Recipe:
         What a pixel of the initial set counts beside an answered one.
     unlabelled : bool
         Learn from the images of the pool that nobody was asked about as well (needs `consistency`).
+    restart : bool
+        Train the model of the last round from the start weights in one piece, for as many steps as all
+        rounds together and as the bounds, rather than on from the model before.
     """
 
     min_confidence: float = 0.0
@@ -44,6 +47,7 @@ class Recipe:
     mix: Literal["none", "classmix"] = "none"
     initial_weight: float = 1.0
     unlabelled: bool = False
+    restart: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,21 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from controller.cli import cli
 from controller.commands.simulate import command, encoder_options
 from controller.context import class_features
+from controller.maps import View
 from controller.simulation.annotator import Annotator, strokes
 from controller.simulation.asked import Asked
-from controller.simulation.bounds import Splits
+from controller.simulation.bounds import Splits, learn, network_of
 from controller.simulation.compare import Comparison
 from controller.simulation.images import LabelledPicture, drive_of, load_pictures, split_initial
 from controller.simulation.recipes import ANSWERS, recipe_of
@@ -185,6 +188,42 @@ def curve(streets, folder, run, initial=(), **changes):
     splits = Splits(list(initial), [], [], [])
     classes = FolderDataset(streets).classes
     return Curve(tiny(streets, **changes), run, splits, classes, None, folder, None)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_last_model_starts_again_where_the_recipe_says_so(streets, tmp_path, monkeypatch, restart):
+    simulation = tiny(streets)
+    starts = []
+
+    def recorded(network, images, options, *rest):
+        weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        starts.append((weights, options.iterations, options.seed))
+        return learn(network, images, options, *rest)
+
+    monkeypatch.setattr("controller.simulation.run.learn", recorded)
+    run = Run("random-regions", 0, 0.4, recipe=replace(ANSWERS, restart=restart))
+    Comparison(simulation, tmp_path / "r.json", bounds=False).perform([run])
+    assert [steps for _, steps, _ in starts] == [
+        simulation.steps_of(1),
+        simulation.all_steps if restart else simulation.steps_of(2),
+    ]
+    fresh = network_of(simulation, len(FolderDataset(streets).classes), 0, pretrained=True).state_dict()
+    weights, _, order = starts[-1]
+    assert all(torch.equal(weights[name], fresh[name]) for name in fresh) == restart
+    assert (order == 0) == restart  # the order of the images is that of the bounds
+
+
+def test_a_committee_has_the_initial_model_and_those_of_the_rounds(streets, tmp_path, monkeypatch):
+    members = []
+
+    def recorded(*arguments, committee, **named):
+        members.append(1 + len(committee))  # the model that asks is one of them
+        return View(*arguments, committee=committee, **named)
+
+    monkeypatch.setattr("controller.simulation.run.View", recorded)
+    comparison = Comparison(tiny(streets, groups=3), tmp_path / "r.json", bounds=False)
+    comparison.perform([Run("committee", 0, 0.4)])
+    assert members == [1, 2, 3]
 
 
 STRATEGIES = ("random-pixels", "entropy", "image", "committee", "sp-crf-class", "tenth")
