@@ -1,4 +1,4 @@
-"""More training between rounds: the last round's version learns on, from all labels of closed rounds."""
+"""More training between rounds, from all labels of closed rounds: on from the last version, or again."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from controller.loop import Loop
 from controller.merge import merge
 from controller.publish import add_student, add_version, point
 from controller.student import check_distillation, forget_soft_labels, teach_student
-from controller.train import fit_network, start_network, training_images
+from controller.train import fit_network, new_network, start_network, training_images
 from controller.verdict import judge
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.database import Round
 
-NAME = "retrain"
+NAME, RESTARTED = "retrain", "restart"
 
 
-def retrain(loop: Loop) -> dict[str, Any]:
+def retrain(loop: Loop, *, restart: bool = False) -> dict[str, Any]:
     """Train the last round's version for another ``training.round_iterations`` and publish the result.
+
+    With `restart` a new network takes its place, from the start weights of ``[network]``, and gets as many
+    steps as the rounds so far together: a model that was fitted to few labels and trained on generalises
+    worse than one that sees all of them from the beginning (docs/results.md).
 
     With ``[distill]`` its student is taught as well, and published as that of a round is.
 
@@ -33,24 +37,29 @@ def retrain(loop: Loop) -> dict[str, Any]:
     check_distillation(loop)
     with loop.workspace.database.reading() as session:
         closed = session.scalar(select(func.max(Round.number)).where(Round.state == "closed")) or 0
-    network = start_network(loop)
-    parent = loop.workspace.models.teacher()
+    settings = loop.config.training
+    if restart:  # with another [network] than before, if one likes
+        name, iterations = RESTARTED, settings.initial_iterations + closed * settings.round_iterations
+        network, parent = new_network(loop), None
+    else:
+        name, iterations = NAME, settings.round_iterations
+        network, parent = start_network(loop), loop.workspace.models.teacher()
     if closed:
         merge(loop, closed)  # writes what another [labels] setting has left away
     images = training_images(loop, closed)
-    trained = fit_network(loop, network, images, loop.config.training.round_iterations, NAME)
-    figures = measure(loop, Predictor(network, device=loop.config.training.device), "Retrained")
+    trained = fit_network(loop, network, images, iterations, name)
+    figures = measure(loop, Predictor(network, device=settings.device), "Retrained")
     training = {"images": len(images), "iterations": trained.iterations, "started_from": parent}
-    version = add_version(loop, NAME, figures, training)
+    version = add_version(loop, name, figures, training)
     del network  # from here on it is one teacher of several
     found = {"version": version, **{name: figures.get(name, {}).get("miou") for name in ("val", "test")}}
     if not loop.config.distill.student:
         point(loop, version, None)
         return found
     loop.workspace.models.teach(version)  # what follows may be killed
-    distilled = teach_student(loop, NAME, closed)
-    compared = measure_student(loop, NAME, distilled, "Retrained")
-    student = add_student(loop, NAME, version, compared, distilled)
+    distilled = teach_student(loop, name, closed)
+    compared = measure_student(loop, name, distilled, "Retrained")
+    student = add_student(loop, name, version, compared, distilled)
     verdict = judge(student, compared, loop.config.distill.max_loss)
     point(loop, version, verdict)
     forget_soft_labels(loop)

@@ -131,9 +131,8 @@ def discounted(images: Sequence[Sample | MergedImage], weight: float) -> list[Tr
 def start_network(loop: Loop) -> SegmentationNetwork:
     """Return the network to train: the last round's version, or a new one from the encoder's weights."""
     version = loop.workspace.models.teacher()
-    torch.manual_seed(loop.config.training.seed)
     if version is None:
-        return loop.network_spec.build()
+        return new_network(loop)
     loaded = loop.workspace.models.load(version)
     wanted, given = architecture(loop.network_spec), architecture(loaded.info.spec)
     if wanted != given:
@@ -142,6 +141,12 @@ def start_network(loop: Loop) -> SegmentationNetwork:
             f"{given}, and a round goes on from it. Set [network] back, or start a new workspace."
         )
     return loaded.network
+
+
+def new_network(loop: Loop) -> SegmentationNetwork:
+    """Return the network of ``[network]`` from the encoder's weights; the rest is drawn by the seed."""
+    torch.manual_seed(loop.config.training.seed)
+    return loop.network_spec.build()
 
 
 def architecture(spec: NetworkSpec) -> str:

@@ -19,9 +19,16 @@ ALONE_ONLY = ("size", "network_options", "batch_size", "learning_rate", "class_w
     epilog="""\b
 Examples:
   controller train --workspace streets
+  controller train --workspace streets --restart
   controller train --network erfnet --dataset camvid --out models --iterations 30000 --size 480x360""",
 )
 @workspace_option
+@click.option(
+    "--restart",
+    is_flag=True,
+    help="Train a new model on all labels so far, from the start weights and for as many steps as all rounds "
+    "together, instead of training on.",
+)
 @click.option("--network", help="Registered network to train on its own, without a workspace.")
 @click.option(
     "--dataset",
@@ -44,12 +51,15 @@ Examples:
     device="With --network: 'cpu', 'cuda' or 'auto'.",
 )
 @output_options
-def command(workspace: Path, as_json: bool, quiet: bool, **options: Any) -> None:
+def command(workspace: Path, restart: bool, as_json: bool, quiet: bool, **options: Any) -> None:
     """Train the initial model; once there is one, train it further on all labels so far.
 
     The first call trains on the initial labelled set, evaluates, and publishes the result: that is round 0.
     Later calls go on from the version in use, with everything that people have answered in closed rounds, and
     publish a new version. An open group keeps the version that asked, so nobody loses a pre-selected guess.
+
+    After the last group --restart is worth its time: a model that was fitted to few labels first generalises
+    worse than one that sees all of them from the beginning. It may also follow a change of [network].
 
     A training that was killed resumes from its last checkpoint.
 
@@ -58,6 +68,10 @@ def command(workspace: Path, as_json: bool, quiet: bool, **options: Any) -> None
     """
     context = click.get_current_context()
     if any(options[name] is not None for name in ALONE):
+        if restart:
+            raise click.UsageError(
+                "--restart belongs to a workspace; --network always trains from the start."
+            )
         _train_alone(context, options, as_json, quiet)
         return
     for name in ALONE_ONLY:
@@ -81,7 +95,7 @@ def command(workspace: Path, as_json: bool, quiet: bool, **options: Any) -> None
                 "test": row["miou_test"],
             }
         else:
-            result = retrain(loop)
+            result = retrain(loop, restart=restart)
     scores = ", ".join(
         f"{name} mIoU {result[name]:.4f}" for name in ("val", "test") if result[name] is not None
     )

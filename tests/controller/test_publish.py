@@ -4,13 +4,16 @@ import shutil
 
 import pytest
 import torch
+from rounds import answer
 
+from controller.initialize import create_or_change
+from controller.loop import Loop
 from controller.publish import find_version, publish
 from controller.retrain import retrain
-from controller.round import begin
+from controller.round import begin, close
 from controller.steps import run_steps
-from controller.train import trained_network
-from tenth.errors import DataError
+from controller.train import new_network, start_network, trained_network
+from tenth.errors import ConfigurationError, DataError
 from tenth.workspace.database import Round
 from tenth.workspace.models import ModelStore
 
@@ -62,6 +65,47 @@ def test_killed_between_add_and_use(learned, monkeypatch):
     assert learned.workspace.models.current() == version
     assert publish(learned, 1) == {"version": version}  # killed after everything, before it was recorded
     assert len(learned.workspace.models.names()) == 2
+
+
+def test_training_again_starts_from_the_start_weights(learned):
+    """And may therefore be of another architecture than what it replaces."""
+    first = learned.workspace.models.current()
+    create_or_change(learned.workspace.folder, None, [("network", "width", 0.25)])
+    loop = Loop.open(learned.workspace.folder)
+    with pytest.raises(ConfigurationError, match="a round goes on from it"):
+        retrain(loop)
+    version = retrain(loop, restart=True)["version"]
+    assert loop.workspace.models.current() == version != first
+    info = loop.workspace.models.info(version)
+    assert info.parents == ()
+    assert info.training["started_from"] is None
+    assert info.training["iterations"] == loop.config.training.initial_iterations  # no round is closed yet
+    assert info.spec.options["width"] == 0.25
+    assert retrain(loop)["version"] != version  # goes on from it
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_training_again_takes_as_long_as_all_rounds(asked, monkeypatch, restart):
+    answer(asked, 1)
+    close(asked, 1)
+    asked_for = []
+
+    class Seen(Exception):
+        pass
+
+    def fit_network(_loop, network, _images, iterations, name):
+        asked_for.append((network.state_dict(), iterations, name))
+        raise Seen
+
+    monkeypatch.setattr("controller.retrain.fit_network", fit_network)
+    with pytest.raises(Seen):
+        retrain(asked, restart=restart)
+    training = asked.config.training
+    ((weights, iterations, name),) = asked_for
+    expected = new_network(asked) if restart else start_network(asked)
+    assert name == ("restart" if restart else "retrain")
+    assert iterations == training.round_iterations + restart * training.initial_iterations
+    assert all(torch.equal(weights[key], value) for key, value in expected.state_dict().items())
 
 
 def test_versions_of_other_rounds_are_not_taken(learned):
