@@ -6,19 +6,21 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from controller.find_teacher import Teacher, load_teacher, temperatures_of
 from controller.material import Material, read_material
 from controller.soft_labels import Taught, ask_teachers, figures_of, measure_splits, memo_of
-from controller.standalone import Standalone, checkpoint_of, fit, store
+from controller.standalone import Standalone, checkpoint_of, fit, prepare, store
 from tenth.errors import DataError
 from tenth.progress import SILENT, Progress
+from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import DistillationLoss
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
+from tenth.segmentation.training import TrainingOptions
 from tenth.segmentation.training.checkpoint import digest_of
 from tenth.workspace.files import write_text
 from tenth.workspace.models import ModelStore
@@ -87,10 +89,11 @@ def distill(
     ConfigurationError, DataError
         When a teacher, the student or the images cannot be used.
     """
+    spec, options = prepare(job, FolderDataset(job.dataset), loss)
     material = read_material(job, unlabelled, progress)
     taught = ask_teachers(job, teachers, temperatures, material, progress)
     # From here on no teacher is in memory.
-    student = learn(job, material, taught, loss, progress)
+    student = learn(job, spec, options, material, taught, progress)
     report: dict[str, Any] = plain(
         {
             "version": student.version,
@@ -111,14 +114,13 @@ def distill(
 
 def learn(
     job: Standalone,
+    spec: NetworkSpec,
+    options: TrainingOptions,
     material: Material,
     taught: Taught,
-    loss: DistillationLoss,
     progress: Progress = SILENT,
 ) -> Student:
     """Train the student, measure it and store it; or find the version that an earlier call has stored."""
-    spec = NetworkSpec(job.network, len(material.dataset.classes), job.network_options)
-    options = job.options(loss)
     identity = identity_of(spec, options.identity(), material, taught)
     models = ModelStore(job.out)
     version = version_of(models, identity)
@@ -128,7 +130,7 @@ def learn(
             "iterations": result.iterations,
             "seconds": result.seconds,
             "seed": job.seed,
-            "loss": asdict(loss),
+            "loss": options.identity()["distillation"],
             "identity": identity,
         }
     else:

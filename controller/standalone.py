@@ -76,6 +76,31 @@ class Standalone:
         )
 
 
+def prepare(
+    job: Standalone, dataset: FolderDataset, distillation: DistillationLoss | None = None
+) -> tuple[NetworkSpec, TrainingOptions]:
+    """Return network and options of a job, once all is looked at that would end it after long work.
+
+    Parameters
+    ----------
+    job : Standalone
+        What is to be trained, and where the result goes.
+    dataset : FolderDataset
+        Says how many classes there are.
+    distillation : DistillationLoss, optional
+        What is learned from soft labels.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        When the network, its weights or the options cannot be used.
+    """
+    options = job.options(distillation)
+    spec = NetworkSpec(job.network, len(dataset.classes), job.network_options)
+    spec.build()
+    return spec, options
+
+
 Images = Sequence[Sample] | Sequence[LabelledPicture]
 
 
@@ -160,9 +185,9 @@ def train_alone(job: Standalone, progress: Progress = SILENT) -> dict[str, Any]:
         When the network, the options or the images cannot be used.
     """
     dataset = FolderDataset(job.dataset)
-    spec = NetworkSpec(job.network, len(dataset.classes), job.network_options)
+    spec, options = prepare(job, dataset)
     splits = read_splits(job, dataset, progress)
-    network, result, checkpoint = fit(job, spec, splits["train"], job.options(), progress)
+    network, result, checkpoint = fit(job, spec, splits["train"], options, progress)
     measured = {name: images for name, images in splits.items() if name in MEASURED}
     figures = describe(measure(Predictor(network, job.device), measured, dataset, job.network, progress))
     training = {"iterations": result.iterations, "seconds": result.seconds, "seed": job.seed}

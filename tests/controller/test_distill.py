@@ -106,6 +106,28 @@ def test_every_form_of_the_loss_can_be_asked_for(capsys, world, teachers, tmp_pa
     assert expected.items() <= json.loads(out)["loss"].items()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--student", "enetx"), "Did you mean 'enet'?"),
+        (("--iterations", 0), "iterations = 0"),
+        (("--option", "foo=1"), "no option 'foo'"),
+        (("--option", "weights=imagenet"), "width = 1 only"),
+        (("--kl-only", "--weight", 0), "neither the soft labels nor the labels"),
+        (("--learning-rate", 0), "learning_rate = 0"),
+    ],
+)
+def test_a_student_that_cannot_be_trained_is_refused_before_any_work(
+    capsys, world, tmp_path, monkeypatch, options, said
+):
+    read = []
+    monkeypatch.setattr("controller.distill.read_material", lambda *_: read.append(1))
+    out = tmp_path / "students"
+    document = json.loads(run(capsys, *arguments(world, ("a", "b"), "--out", out, *options))[1])
+    assert document["exit_code"] == 2 and said in document["message"]
+    assert read == []
+
+
 def job_of(world, out):
     options = {"encoder": "resnet18", "width": 0.125, "weights": None}
     return Standalone(world / "scenes", out, "icnet", 2, (48, 32), options, batch_size=2, device="cpu")

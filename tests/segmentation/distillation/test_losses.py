@@ -223,6 +223,7 @@ def test_either_part_alone():
         ({"temperature": 0}, "temperature of 0"),
         ({"temperature": 1, "weight": -1}, "weight = -1"),
         ({"temperature": 1, "hard_weight": math.inf}, "hard_weight = inf"),
+        ({"temperature": 1, "weight": 0, "hard_weight": 0}, "neither the soft labels nor the labels"),
         ({"temperature": 1, "form": "mse"}, "no form 'mse'; choose kl or cwd or dist"),
         ({"temperature": 1, "direction": "up"}, "no direction 'up'"),
         ({"temperature": 1, "reduction": "sum"}, "no reduction 'sum'"),
