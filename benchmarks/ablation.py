@@ -34,6 +34,7 @@ LEARNING: dict[str, Recipe] = {
     "with sure pseudo-labels, all of P's weight": replace(
         OURS, min_confidence=0.95, soft=True, initial_weight=1.0
     ),
+    "without restart": replace(OURS, restart=False),
     "with all of P's weight": replace(OURS, initial_weight=1.0),
     "without sieve": replace(OURS, sieve=False),
     "with ClassMix": replace(OURS, consistency=0.2, mix="classmix", unlabelled=True),
@@ -54,6 +55,7 @@ def variants(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the first seed first."""
     for stage, seed in enumerate(seeds, 1):
+        yield Job(stage, base, seed)
         yield job(stage, base, "tenth", seed)
         yield from variants(stage, base, seed)
 

@@ -19,6 +19,7 @@ from controller.simulation.compare import Comparison
 from controller.simulation.recipes import recipe_of
 from controller.simulation.results import relative, write_json
 from controller.simulation.settings import Recipe, Run, Simulation, digest
+from tenth.errors import ConfigurationError
 from tenth.progress import Progress
 
 RESULTS = Path(__file__).parent / "results"
@@ -92,7 +93,12 @@ def perform(job: Job, work: Path, progress: Progress) -> None:
 def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -> int:
     """Write the rows of all jobs that have any, with the bounds of their seed; return their number.
 
-    Runs that `out` has of another machine, with the same settings, stay there.
+    Runs that `out` has of another machine stay there.
+
+    Raises
+    ------
+    ConfigurationError
+        When `out` has runs with other settings; it stays as it is.
     """
     found: list[Curve] = []
     for each in jobs:
@@ -142,18 +148,29 @@ def curves(path: Path) -> list[Curve]:
 
 
 def published(out: Path, about: Mapping[str, Any]) -> tuple[list[Curve], list[dict[str, Any]]]:
-    """Return the runs that are in `out` already, and where they come from; none of other settings."""
+    """Return the runs that are in `out` already, and where they come from.
+
+    Raises
+    ------
+    ConfigurationError
+        When they have other settings, and so do not belong into one file with those to come.
+    """
     beside = out.with_name(f"{out.stem}_details.json")
     if not out.exists() or not beside.exists():
         return [], []
     theirs = json.loads(beside.read_text(encoding="utf-8"))["about"]
     mine = json.loads(json.dumps(about))
-    if any(theirs.get(name) != mine[name] for name in mine if name not in CIRCUMSTANCES):
-        return [], []
+    others = [name for name in mine if name not in CIRCUMSTANCES and theirs.get(name) != mine[name]]
+    if others:
+        differences = ", ".join(f"{name} {theirs.get(name)} there, {mine[name]} here" for name in others)
+        raise ConfigurationError(
+            f"{out} holds runs with other settings ({differences}). Name another file with --out, or take "
+            "that one away."
+        )
     origin = {name: theirs[name] for name in ("commit", "hardware") if name in theirs}
     here = {name: mine.get(name) for name in origin}
-    others = [each for each in (*theirs.get("earlier", []), origin) if each != here]
-    return curves(out), list({json.dumps(each): each for each in others}.values())
+    before = [each for each in (*theirs.get("earlier", []), origin) if each != here]
+    return curves(out), list({json.dumps(each): each for each in before}.values())
 
 
 def about(module: str, arguments: argparse.Namespace, simulation: Simulation) -> dict[str, Any]:
@@ -243,6 +260,7 @@ def run_jobs(jobs: Iterable[Job], arguments: argparse.Namespace, description: di
     """Do this process's share of the jobs up to ``--stage``, then collect what all have done."""
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    published(arguments.out, description)  # no hours of work for a file that cannot take them
     wanted = [each for each in jobs if each.stage <= arguments.stage]
     part, parts = map(int, arguments.part.split("/"))
     for number, each in enumerate(wanted):

@@ -27,14 +27,15 @@ def learned_otherwise(results: Results) -> list[str]:
     named = [each for each in series if base_of(each["strategy"]) != each["strategy"]]
     if not named:
         return [*lines, "Not run yet: no strategy has been run with another way to learn.", ""]
-    bases = _bases(series, named)
+    pairs = _with_bases(series, named)
+    bases = [base for _, base in pairs]
     lines += _both([each for each in series if each in named or each in bases])
     lines += [
         "A named run asks as its strategy does and learns otherwise. The last differences are to strategies "
         "that learn from nothing but the answers: they tell better questions from better learning.",
         "",
     ]
-    return [*lines, *differences([*_compared(named, bases, "miou_test"), *_questions(series)])]
+    return [*lines, *differences([*_compared(pairs, "miou_test"), *_questions(series)])]
 
 
 def _questions(series: Sequence[Series]) -> list[tuple[str, Difference | None]]:
@@ -84,10 +85,11 @@ def _ingredients(rows: Sequence[Row], words: str) -> list[str]:
     changed = [each for each in series if each["strategy"].startswith(ABLATION)]
     if not changed:
         return []
-    bases = _bases(series, changed)
-    lines = [words, "", *_both([*bases, *changed])]
+    pairs = _with_bases(series, changed)
+    whole = [base for _, base in pairs if base not in changed]
+    lines = [words, "", *_both([*(each for each in series if each in whole), *changed])]
     for column, split in (("miou_val", "val"), ("miou_test", "test")):
-        lines += differences(_compared(changed, bases, column), f"points of mIoU on {split}")
+        lines += differences(_compared(pairs, column), f"points of mIoU on {split}")
     return lines
 
 
@@ -101,26 +103,32 @@ def _smaller(about: Mapping[str, Any]) -> str:
     )
 
 
-def _bases(series: Sequence[Series], named: Sequence[Series]) -> list[Series]:
-    return [each for each in series if any(_is_base(each, other) for other in named)]
+def _with_bases(series: Sequence[Series], named: Sequence[Series]) -> list[tuple[Series, Series]]:
+    """Return each named run with what it is compared to.
+
+    That is the run without the last of the changes in its name (``tenth without restart, with pseudo-labels``
+    goes with ``tenth without restart``), or else its strategy.
+    """
+    pairs = []
+    for each in named:
+        for wanted in (each["strategy"].rpartition(", ")[0], base_of(each["strategy"])):
+            alike = {column: each[column] for column in SETTING} | {"strategy": wanted}
+            base = next((other for other in series if dict(other.key) == alike), None)
+            if base is not None and base is not each:
+                pairs.append((each, base))
+                break
+    return pairs
 
 
-def _is_base(base: Series, each: Series) -> bool:
-    alike = all(base[column] == each[column] for column in SETTING if column != "strategy")
-    return alike and base is not each and base["strategy"] == base_of(each["strategy"])
-
-
-def _compared(
-    named: Sequence[Series], bases: Sequence[Series], column: str
-) -> list[tuple[str, Difference | None]]:
+def _compared(pairs: Sequence[tuple[Series, Series]], column: str) -> list[tuple[str, Difference | None]]:
+    several = len({each["budget"] for each, _ in pairs}) > 1
     return [
         (
-            f"{name(each)} − {name(base)}, P = {_share(each, 'initial_share')}",
+            f"{name(each)} − {name(base)}, P = {_share(each, 'initial_share')}"
+            + (f", {_share(each, 'budget')} asked" if several else ""),
             difference(each.finals(column), base.finals(column)),
         )
-        for each in named
-        for base in bases
-        if _is_base(base, each)
+        for each, base in pairs
     ]
 
 

@@ -79,11 +79,21 @@ def judge(text: str, printed: str, each: Difference | None, expected: int = 1) -
 def _order(series: Sequence[Series], where: str) -> list[Claim]:
     found = []
     for worse, better in pairwise(thesis.LADDER):
-        one, other = _exact(series, better), _exact(series, worse)
-        step = difference(one.finals("miou_test"), other.finals("miou_test")) if one and other else None
+        step = _step(series, better, worse)
         printed = signed((thesis.MIOU[better] - thesis.MIOU[worse]) / 100)
         found.append(judge(f"`{better}` above `{worse}`{where}", printed, step))
     return found
+
+
+def _step(series: Sequence[Series], better: str, worse: str) -> Difference | None:
+    """Return how far a strategy is above another, both answered alike: exactly where both have been."""
+    rows = at_budget(series, TENTH)
+    for who in ("exact", "dominant"):
+        one, other = (pick(rows, strategy=strategy, annotator=who) for strategy in (better, worse))
+        step = difference(one.finals("miou_test"), other.finals("miou_test")) if one and other else None
+        if step is not None:
+            return step
+    return None
 
 
 def _exact(series: Sequence[Series], strategy: str) -> Series | None:
@@ -123,8 +133,7 @@ def _budgets(series: Sequence[Series], where: str) -> list[Claim]:
 
 
 def _dropout(series: Sequence[Series], where: str) -> list[Claim]:
-    one, other = _exact(series, "mc-dropout"), _exact(series, ENTROPY_WITH_DROPOUT)
-    step = difference(one.finals("miou_test"), other.finals("miou_test")) if one and other else None
+    step = _step(series, "mc-dropout", ENTROPY_WITH_DROPOUT)
     text = f"`mc-dropout` neither better nor worse than `entropy`{where}"
     claim = judge(text, signed((thesis.DROPOUT["mc-dropout"] - thesis.DROPOUT["entropy"]) / 100), step)
     if step is None:

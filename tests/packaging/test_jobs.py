@@ -14,6 +14,7 @@ from benchmarks.results_page.provenance import TABLES
 from benchmarks.results_page.rows import RUN
 from benchmarks.results_page.series import PIXELS
 from controller.simulation.settings import Simulation
+from tenth.errors import ConfigurationError
 
 BASE = Simulation("camvid", initial=2, groups=2, group_size=3, region_size=40)
 ABOUT = {**asdict(BASE), "command": "python -m …", "commit": "1111111", "hardware": "first machine"}
@@ -76,9 +77,11 @@ def test_a_run_is_replaced_by_one_of_as_many_rounds(tmp_path, published, mious, 
     assert [rows["tenth", 0, number]["miou_test"] for number in (1, 2)] == kept
 
 
-def test_runs_of_other_settings_do_not_stay(tmp_path, published):
-    collect([], tmp_path / "here", ABOUT | {"learning_rate": 0.01}, published)
-    assert found(published) == {}
+def test_runs_of_other_settings_are_not_replaced(tmp_path, published):
+    before = published.read_bytes()
+    with pytest.raises(ConfigurationError, match=r"learning_rate 0\.04 there, 0\.01 here"):
+        collect([], tmp_path / "here", ABOUT | {"learning_rate": 0.01}, published)
+    assert published.read_bytes() == before
 
 
 @pytest.mark.parametrize("initial", [36, 147])

@@ -52,11 +52,11 @@ def test_goals_are_judged_by_pairs_of_seeds(tmp_path):
         row("icnet", "distilled", 0.50),
     ]
     text = section(written(tmp_path, rows), "Goals of distillation")
-    assert cells(text, "ensemble above its best member")[2] == "+1.0"
+    assert cells(text, "ensemble above its best member")[2] == "+1.0 (on val +1.0)"
     assert cells(text, "enet, distilled above alone")[2] == "+4.0"
     assert cells(text, "enet, distilled above alone")[4] == "reached by 1.0"
     assert cells(text, "icnet, distilled above alone")[4] == "**missed by 2.0**"
-    assert cells(text, "enet as fast as the ensemble")[2] == "3.0 times"
+    assert cells(text, "enet faster than the ensemble")[2] == "3.0 times"
     assert cells(text, "distilled icnet, of the ensemble's mIoU")[4] == "**missed by 0.7**"
 
 

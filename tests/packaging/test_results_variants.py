@@ -85,6 +85,27 @@ def test_named_runs_stand_beside_their_strategy_and_in_no_other_table(tmp_path):
     assert cells(learned, "`sp-crf`")[6] == "54.0" and "flip" not in learned
 
 
+def test_changes_of_a_changed_run_are_compared_with_that_run(tmp_path):
+    rows = run("tenth", 0, 0.58) + run("tenth without restart", 0, 0.56)
+    rows += run("tenth without restart, with pseudo-labels", 0, 0.53)
+    rows += run("tenth with soft labels, without flip", 0, 0.57)  # there is no "tenth with soft labels"
+    store(tmp_path, "label_efficiency.json", rows)
+    text = section(page(load(tmp_path)), "What each ingredient")
+    for difference, points in (
+        ("`tenth without restart` − `tenth`", "−2.0"),
+        ("`tenth without restart, with pseudo-labels` − `tenth without restart`", "−3.0"),
+        ("`tenth with soft labels, without flip` − `tenth`", "−1.0"),
+    ):
+        assert text.count(f"| {difference}, P = 10 % | {points} (0) | {points} |") == 2  # val and test
+
+
+def test_strategies_are_compared_where_people_answer_alike(tmp_path):
+    rows = run("sp", 0, 0.40) + run("sp", 0, 0.45, annotator="exact") + run("sp-crf", 0, 0.42)
+    store(tmp_path, "label_efficiency.json", rows)
+    text = section(page(load(tmp_path)), "What did not replicate")
+    assert cells(text, "`sp-crf` above `sp` (P = 10 %)")[2].startswith("+2.0")
+
+
 def test_files_of_other_forms_are_shown_as_they_are(tmp_path):
     rows = [{"size": "480x352", "images": 233, "miou": 0.50212, "classes": {"Sky": 0.91}}]
     (tmp_path / "espnetv2_zero_shot.json").write_text(json.dumps({"rows": rows}))
