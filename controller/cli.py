@@ -7,7 +7,7 @@ import importlib
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,6 +17,9 @@ from tenth.errors import TenthError
 
 USAGE = 2
 """Exit code of a call that cannot be understood."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C: what a shell says of a program that SIGINT ended."""
 
 COMMANDS = {
     "init": "Make a workspace, its Label Studio project and the link to the backend.",
@@ -117,10 +120,21 @@ def main(arguments: list[str] | None = None) -> None:
             error.show()
         sys.exit(USAGE)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "\nInterrupted. Nothing is lost: the same command continues where this one stopped.", err=True
-        )
-        sys.exit(130)
+        again = "the same command with --resume" if _needs_resume(arguments) else "the same command"
+        message = f"Interrupted. Nothing is lost: {again} continues where this one stopped."
+        if as_json:
+            _document("Interrupted", message, INTERRUPTED, {})
+        else:
+            click.echo(message, err=True)  # click has ended the line that the terminal shows ^C in
+        sys.exit(INTERRUPTED)
+
+
+def _needs_resume(arguments: Sequence[str]) -> bool:
+    """Return whether a call without ``--resume``, which its command has, would begin anew."""
+    name = next((argument for argument in arguments if argument in COMMANDS), None)
+    command = cli.get_command(click.Context(cli), name) if name else None
+    known = command is not None and any("--resume" in each.opts for each in command.params)
+    return known and "--resume" not in arguments
 
 
 def _document(name: str, message: str, exit_code: int, details: Mapping[str, Any]) -> None:

@@ -208,7 +208,23 @@ def test_interrupted_is_130(capsys, learned, monkeypatch):
     monkeypatch.setattr("controller.retrain.retrain", interrupted)
     code, _, error = run(capsys, "train", "-w", learned.workspace.folder)
     assert code == 130
-    assert "continues where this one stopped" in error
+    assert "the same command continues where this one stopped" in error
+    code, out, error = run(capsys, "train", "-w", learned.workspace.folder, "--json")
+    document = json.loads(out)
+    assert (document["error"], document["exit_code"], code, error.strip()) == ("Interrupted", 130, 130, "")
+    assert "the same command continues where this one stopped" in document["message"]
+
+
+def test_an_interrupted_simulation_names_the_option_that_goes_on(capsys, fresh, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("controller.simulation.compare.Comparison.perform", interrupted)
+    given = ("--dataset", fresh, "--strategy", "random-regions", "--out", tmp_path / "out.json")
+    code, _, error = run(capsys, "simulate", *given)
+    assert code == 130
+    assert "the same command with --resume continues" in error
+    assert "the same command continues" in run(capsys, "simulate", *given, "--resume")[2]
 
 
 def test_train_goes_on_from_the_version_in_use(capsys, learned):

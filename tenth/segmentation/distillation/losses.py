@@ -138,8 +138,8 @@ class DistillationLoss:
                 raise ConfigurationError(f"{name} = {getattr(self, name)} is no weight; give 0 or more.")
         if not self.weight and not self.hard_weight:
             raise ConfigurationError(
-                "weight = 0 with hard_weight = 0 (--kl-only) leaves neither the soft labels nor the labels to "
-                "learn from; give one of them a weight above 0."
+                "weight = 0 with hard_weight = 0 (--kl-only) leaves neither the soft labels nor the labels "
+                "to learn from; give one of them a weight above 0."
             )
         for name, known in (
             ("form", Form.__args__),  # type: ignore[attr-defined]

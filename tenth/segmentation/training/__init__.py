@@ -3,7 +3,7 @@
 ``options``: what can be set; ``sources``: what is learned from; ``survey``: a look at the images beforehand;
 ``batches``: which images a step sees; ``loss``, ``schedule``: the mathematics; ``teacher``, ``classmix``,
 ``consistency``: learning from pixels without a label; ``soft``: learning from soft labels; ``checkpoint``:
-what survives a kill; ``run``: the steps; ``loop``: all of it together.
+what survives a kill; ``interrupts``: Ctrl-C; ``run``: the steps; ``loop``: all of it together.
 """
 
 from tenth.segmentation.training.loop import train

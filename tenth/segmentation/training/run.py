@@ -23,6 +23,7 @@ from tenth.segmentation.prefetch import prefetched
 from tenth.segmentation.training.batches import Batch, Batches
 from tenth.segmentation.training.checkpoint import Checkpoint
 from tenth.segmentation.training.consistency import Consistency, Lesson, View
+from tenth.segmentation.training.interrupts import deferred_interrupts
 from tenth.segmentation.training.options import TrainingOptions
 from tenth.segmentation.training.result import TrainingResult
 from tenth.segmentation.training.schedule import ema_decay, poly_learning_rate
@@ -76,6 +77,7 @@ class Run:
         self.result = TrainingResult()
         self.best: dict[str, Tensor] = {}
         self.finished = False
+        self.resumable = True
         self.consistency = Consistency(network, options) if options.consistency else None
 
     def steps(
@@ -85,29 +87,50 @@ class Run:
         description: str,
         on_validate: Callable[[int], float] | None,
     ) -> None:
-        """Do what is left of the training."""
+        """Do what is left of the training.
+
+        Ctrl-C (KeyboardInterrupt) waits for the step that is being done, and its validation, and writes a
+        checkpoint; pressed again, it ends even that, and what counts is the checkpoint before.
+        """
         if self.finished:
             return
         options, result = self.options, self.result
         before, first, start = result.seconds, result.iterations, perf_counter()
         self.network.train()
-        loaded = prefetched(batches.load, range(first, options.iterations), options.workers)
+        # Interrupted after the step that found no more improvement, all that is left is the end.
+        steps = range(first, first if self.exhausted else options.iterations)
+        loaded = prefetched(batches.load, steps, options.workers)
         with closing(loaded), progress.bar(options.iterations, description, "step", first) as bar:
-            for batch in loaded:
-                result.losses.append(self.step(batch))
-                result.iterations += 1
-                last = result.iterations == options.iterations
-                if on_validate and self._due(options.validate_every, last):
-                    self.validate(on_validate)
-                    last = last or self.exhausted
-                result.seconds = before + perf_counter() - start
-                bar.update()
-                self._show(bar, (result.iterations - first) / (perf_counter() - start))
-                if last:
-                    break
-                if self._due(options.checkpoint_every, last):
+            try:
+                for batch in loaded:
+                    with deferred_interrupts():
+                        self.resumable = False
+                        last = self._whole_step(batch, on_validate)
+                        result.seconds = before + perf_counter() - start
+                        self.resumable = True
+                    bar.update()
+                    self._show(bar, (result.iterations - first) / (perf_counter() - start))
+                    if last:
+                        break
+                    if self._due(options.checkpoint_every, last):
+                        self.save()
+            except KeyboardInterrupt:
+                if self.resumable:
                     self.save()
-        self.finish()
+                raise
+        with deferred_interrupts():
+            self.finish()
+
+    def _whole_step(self, batch: Batch, on_validate: Callable[[int], float] | None) -> bool:
+        """Do a step and, where it is time, a validation; return whether it was the last."""
+        options, result = self.options, self.result
+        result.losses.append(self.step(batch))
+        result.iterations += 1
+        last = result.iterations == options.iterations
+        if on_validate and self._due(options.validate_every, last):
+            self.validate(on_validate)
+            last = last or self.exhausted
+        return last
 
     def _due(self, every: int, last: bool) -> bool:
         return every > 0 and (last or self.result.iterations % every == 0)
