@@ -10,6 +10,9 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+SEED = click.IntRange(0, 2**31 - 1)
+"""Type of an option that is a seed: what all generators of random numbers and controller.toml take."""
+
 
 def parse_size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
     """Return (width, height) of a text such as 240x180."""
@@ -53,7 +56,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "show_default": True,
         "help": "'frequency' weighs rare classes up by the inverse logarithm of their share.",
     },
-    "seed": {"default": 0, "show_default": True, "help": "Of the start weights and of the training."},
+    "seed": {
+        "type": SEED,
+        "default": 0,
+        "show_default": True,
+        "help": "Of the start weights and of the training.",
+    },
     "device": {"default": "auto", "show_default": True, "help": "'cpu', 'cuda', 'cuda:1' or 'auto'."},
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from controller.options import echo_result, make_progress, output_options, table, workspace_option
+from controller.training_options import SEED
 
 SHOWN = 10
 
@@ -43,7 +44,7 @@ Examples:
     help="Share of the network's errors in the most uncertain tenth of the pixels, or mIoU of the refined "
     "labels.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random search.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the random search.")
 @click.option("--apply", is_flag=True, help="Write what was chosen into controller.toml.")
 @output_options
 def command(workspace: Path, apply: bool, as_json: bool, quiet: bool, **options: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from controller.options import echo_result, make_progress, output_options, workspace_option
+from controller.training_options import SEED
 
 
 @click.command(
@@ -35,7 +36,7 @@ Examples:
     is_flag=True,
     help="Paint regions that hold several classes: a key, a stroke and an Esc a part.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the wrong answers.  [default: 0]")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the wrong answers.")
 @output_options
 def command(
     workspace: Path,

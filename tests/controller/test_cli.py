@@ -98,6 +98,23 @@ def test_wrong_usage_is_2(capsys, learned):
         assert "Error: " in error
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("train", "--network", "enet", "--dataset", ".", "--out", ".", "--iterations", "1"),
+        ("distill", "--teachers", "a=.", "--student", "enet", "--dataset", ".", "--out", "."),
+        ("fit-temperatures", "--teachers", "a=.", "--dataset", "."),
+        ("fit-crf", "-w", "."),
+        ("oracle", "-w", ".", "--labels", "."),
+    ],
+)
+@pytest.mark.parametrize("seed", ["-1", str(2**31), "9" * 20])
+def test_seeds_are_what_every_generator_takes(capsys, command, seed):
+    code, out, error = run(capsys, *command, f"--seed={seed}")
+    assert (code, out) == (2, "")
+    assert f"{seed} is not in the range 0<=x<=2147483647" in error
+
+
 def test_wrong_usage_is_json_too(capsys, learned):
     code, out, error = run(capsys, "status", "--wrkspace", learned.workspace.folder, "--json")
     assert (code, error) == (2, "")
@@ -215,16 +232,15 @@ def test_interrupted_is_130(capsys, learned, monkeypatch):
     assert "the same command continues where this one stopped" in document["message"]
 
 
-def test_an_interrupted_simulation_names_the_option_that_goes_on(capsys, fresh, tmp_path, monkeypatch):
+def test_an_interrupted_simulation_names_the_option_that_goes_on(capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("controller.simulation.compare.Comparison.perform", interrupted)
-    given = ("--dataset", fresh, "--strategy", "random-regions", "--out", tmp_path / "out.json")
-    code, _, error = run(capsys, "simulate", *given)
-    assert code == 130
-    assert "the same command with --resume continues" in error
-    assert "the same command continues" in run(capsys, "simulate", *given, "--resume")[2]
+    monkeypatch.setattr(cli, "main", interrupted)
+    code, _, error = run(capsys, "--verbose", "simulate", "--dataset", "camvid")
+    assert (code, "the same command with --resume continues" in error) == (130, True)
+    assert "the same command continues" in run(capsys, "simulate", "--resume")[2]
+    assert "the same command continues" in run(capsys, "train")[2]
 
 
 def test_train_goes_on_from_the_version_in_use(capsys, learned):
