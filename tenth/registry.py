@@ -57,12 +57,13 @@ class Registry(Generic[T]):
         ConfigurationError
             When there is none; the message lists what there is, the nearest first.
         """
-        if name not in self._entries:
+        if isinstance(name, str) and name not in self._entries:
             for point in entry_points(group=self.group):
                 if point.name == name:
                     self._entries[name] = point.load()
-        if name not in self._entries:
-            near = difflib.get_close_matches(name, self.names(), n=1)
+        # What JSON or TOML holds in the place of a name may be a number or a list.
+        if not isinstance(name, str) or name not in self._entries:
+            near = difflib.get_close_matches(str(name), self.names(), n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise ConfigurationError(
                 f"There is no {self.kind} called '{name}'.{hint} Known: {', '.join(self.names())}."

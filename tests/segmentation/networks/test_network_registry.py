@@ -57,6 +57,9 @@ def test_another_package_joins_by_entry_point(entry_point):
     ("name", "options", "message"),
     [
         ("icnt", {}, "Did you mean 'icnet'"),
+        ("icnet", {"encoder": 5}, "no encoder called '5'. Known: .*resnet18"),
+        ("icnet", {"encoder": ["resnet18"]}, "no encoder called '.*Known: .*resnet18"),
+        ("icnet", {"encoder": None}, "no encoder called 'None'. Known: .*resnet18"),
         ("icnet", {"encode": "resnet18"}, "no option 'encode'. Did you mean 'encoder'"),
         ("icnet", {"encoder": "resnet-50"}, "Did you mean 'resnet50'"),
         ("icnet", {"encoder": "resnet18", "width": 0}, "width = 0"),
