@@ -8,12 +8,12 @@ import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from tenth import __version__
-from tenth.errors import TenthError
+from tenth.errors import StorageError, TenthError
 
 USAGE = 2
 """Exit code of a call that cannot be understood."""
@@ -92,7 +92,8 @@ def cli(verbose: bool) -> None:
 
     \b
     Exit codes: 0 done, 2 usage or configuration, 3 waiting for annotators,
-    4 Label Studio refused or out of reach, 5 bad data, 130 interrupted.
+    4 Label Studio refused or out of reach, 5 bad data, 6 disk full, no permission
+    or a file in the way, 130 interrupted.
     """  # noqa: D301  (click's mark for lines that stay as they are)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
@@ -108,11 +109,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         cli.main(args=arguments, prog_name="controller", standalone_mode=False)
     except TenthError as error:
-        if as_json:
-            _document(type(error).__name__, str(error), error.exit_code, getattr(error, "details", {}))
-        else:
-            click.echo(f"controller: {error}", err=True)
-        sys.exit(error.exit_code)
+        _fail(error, as_json)
+    except OSError as error:
+        logging.getLogger(__name__).info("The system refused something.", exc_info=error)
+        _fail(StorageError.of(error), as_json)
     except click.ClickException as error:
         if as_json:
             _document(type(error).__name__, error.format_message(), USAGE, {})
@@ -127,6 +127,14 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             click.echo(message, err=True)  # click has ended the line that the terminal shows ^C in
         sys.exit(INTERRUPTED)
+
+
+def _fail(error: TenthError, as_json: bool) -> NoReturn:
+    if as_json:
+        _document(type(error).__name__, str(error), error.exit_code, getattr(error, "details", {}))
+    else:
+        click.echo(f"controller: {error}", err=True)
+    sys.exit(error.exit_code)
 
 
 def _needs_resume(arguments: Sequence[str]) -> bool:

@@ -19,6 +19,7 @@ from tenth.segmentation.dataset import Sample, list_images
 from tenth.segmentation.images import IMAGE_SUFFIXES, write_png
 from tenth.segmentation.inference import ImagePredictor
 from tenth.segmentation.refine import refine
+from tenth.workspace.files import make_output_folder
 
 Refiner = Callable[[NDArray[np.float32], NDArray[np.uint8]], NDArray[np.float32]]
 """Makes better probabilities (C, H, W) from those of the network and the image (H, W, 3)."""
@@ -53,12 +54,14 @@ def predict_images(
     Raises
     ------
     ConfigurationError
-        When a result would overwrite one of the images; none has been labelled then.
+        When a result would overwrite one of the images, or `out` cannot be written to; no image has been
+        labelled then.
     DataError
         When a source cannot be read, or two images would be written to the same file.
     """
     samples = find_images(sources)
     check_results(samples, out)
+    make_output_folder(out)
     written = []
     for name, sample in progress.over(samples.items(), len(samples), "Labelling", "image"):
         image = sample.load_image()

@@ -21,6 +21,7 @@ from tenth.segmentation.inference import ImagePredictor, Predictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
 from tenth.segmentation.training import LabelledImage, TrainingOptions, TrainingResult, train
+from tenth.workspace.files import make_output_folder
 from tenth.workspace.models import ModelStore
 
 MEASURED = ("val", "test")
@@ -93,11 +94,12 @@ def prepare(
     Raises
     ------
     ConfigurationError, DataError
-        When the network, its weights or the options cannot be used.
+        When the network, its weights or the options cannot be used, or ``out`` cannot be written to.
     """
     options = job.options(distillation)
     spec = NetworkSpec(job.network, len(dataset.classes), job.network_options)
     spec.build()
+    make_output_folder(job.out)
     return spec, options
 
 

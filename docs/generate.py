@@ -89,8 +89,8 @@ _CLI = """\
 <!-- Written by docs/generate.py from the commands' own help; change it there. -->
 
 Exit codes of `controller`: 0 done, 2 usage or configuration, 3 waiting for annotators, 4 Label Studio refused
-or out of reach, 5 bad data, 130 interrupted. With `--json` an error is one document as well:
-`{"error": …, "message": …, "exit_code": …}`.
+or out of reach, 5 bad data, 6 disk full, no permission or a file in the way, 130 interrupted. With `--json`
+an error is one document as well: `{"error": …, "message": …, "exit_code": …}`.
 """
 
 

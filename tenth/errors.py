@@ -9,7 +9,8 @@
     ├── LabelStudioError            4
     │   ├── LabelStudioUnreachable      no answer at all
     │   └── LabelStudioRefused          an answer other than success
-    └── DataError                   5   images, labels, answers, model files
+    ├── DataError                   5   images, labels, answers, model files
+    └── StorageError                6   the disk: full, no permission, a file in the way
 """
 
 from __future__ import annotations
@@ -67,3 +68,21 @@ class DataError(TenthError):
     """An image, a label map, an answer or a stored array is not what it should be."""
 
     exit_code = 5
+
+
+class StorageError(TenthError):
+    """The system cannot read, make or write a file or folder, or has no room for it."""
+
+    exit_code = 6
+
+    @classmethod
+    def of(cls, error: OSError) -> StorageError:
+        """Return what to tell a user about `error`, which may come from anywhere."""
+        if error.filename is None or error.strerror is None:
+            return cls(
+                f"The system refused: {error}. Look for room on the disk, permissions and the network."
+            )
+        return cls(
+            f"{error.filename} cannot be read or written: {error.strerror}. Look for room on the disk, for "
+            "permissions, and for a file where a folder has to be; then call the command again."
+        )

@@ -7,10 +7,13 @@ import fcntl
 import os
 import shutil
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from tenth.errors import ConfigurationError
 
 _ABANDONED_SECONDS = 24 * 3600.0
 
@@ -28,6 +31,27 @@ def sync_file(path: Path) -> None:
     """Make the content of `path` outlast a power cut."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def make_output_folder(folder: Path) -> None:
+    """Make `folder` where it is missing, and see that a file can be written into it.
+
+    For the start of long work, so that it does not fail at the end.
+
+    Raises
+    ------
+    ConfigurationError
+        When it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(
+            f"The results cannot be written into {folder}: {error.strerror or error}. Give a folder that "
+            "there is or that can be made, and that you may write to."
+        ) from error
 
 
 def temporary_path(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """The command line: help, exit codes, JSON, and what it does without torch."""
 
+import errno
 import json
 import os
 import re
@@ -209,6 +210,56 @@ def test_bad_data_is_5(capsys, learned, tmp_path):
     assert str(broken) in error
     code, _, error = run(capsys, "evaluate", "-w", folder, "--version", "v0099-00000000")
     assert code == 5 and "v0099-00000000" in error
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "models/a"),
+            "models/a cannot be read or written: No",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", Path("w")), "w cannot be read or written: Perm"),
+        (OSError("something else"), "The system refused: something else"),
+    ],
+)
+def test_what_the_system_refuses_is_6(capsys, learned, monkeypatch, refusal, said):
+    def refuse(*_, **__):
+        raise refusal
+
+    monkeypatch.setattr("controller.retrain.retrain", refuse)
+    code, out, error = run(capsys, "train", "-w", learned.workspace.folder)
+    assert (code, out) == (6, "")
+    assert error.startswith(f"controller: {said}")
+    code, out, error = run(capsys, "train", "-w", learned.workspace.folder, "--json")
+    document = json.loads(out)
+    assert (document["error"], document["exit_code"], code, error) == ("StorageError", 6, 6, "")
+
+
+def test_a_result_that_cannot_be_written_is_2_before_the_work(capsys, fresh, learned, monkeypatch):
+    worked = []
+    for long in ("predict.write_png", "standalone.read_splits", "distill.read_material"):
+        monkeypatch.setattr(f"controller.{long}", lambda *_: worked.append(1))
+    out = ("--out", fresh / "classes.json" / "x")
+    network = (
+        "--dataset",
+        fresh,
+        "--iterations",
+        1,
+        "--option",
+        "encoder=resnet18",
+        "--option",
+        "width=0.125",
+    )
+    for command in (
+        ("predict", "-w", learned.workspace.folder, fresh / "test" / "images"),
+        ("train", "--network", "icnet", *network),
+        ("distill", "--student", "icnet", "--teachers", "a=b", *network),
+    ):
+        code, _, error = run(capsys, *command, *out)
+        assert code == 2, command
+        assert f"The results cannot be written into {out[1]}: Not a directory" in error
+    assert worked == []
 
 
 def test_another_command_at_work_is_2(capsys, learned):
