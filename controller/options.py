@@ -39,7 +39,10 @@ class ListsCommand(click.Command):
     """A command whose repeatable options also take several values at once: ``--seeds 0 1 2``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option before each of its values, which is what click understands."""
+        """Repeat the option before each of its values, which is what click understands.
+
+        A number below 0 is a value and not an option: what is wrong with it, its type says.
+        """
         lists = {
             name
             for parameter in self.params
@@ -49,7 +52,7 @@ class ListsCommand(click.Command):
         spread: list[str] = []
         current: str | None = None
         for arg in args:
-            if arg.startswith("-"):
+            if arg.startswith("-") and not _is_number(arg):
                 current = arg if arg in lists else None
                 if current is None:
                     spread.append(arg)
@@ -58,6 +61,14 @@ class ListsCommand(click.Command):
             else:
                 spread.append(arg)
         return super().parse_args(ctx, spread)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def make_progress(quiet: bool) -> Progress:
