@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from controller.options import ListsCommand, echo_result, make_progress, output_options, table
-from controller.training_options import parse_options, training_option
+from controller.training_options import SEED, parse_options, training_option
 
 
 @click.command(
@@ -51,7 +51,7 @@ from controller.training_options import parse_options, training_option
 @click.option("--groups", default=6, show_default=True, help="Groups, each followed by a training.")
 @click.option("--group-size", default=56, show_default=True, help="Images in a group.")
 @click.option("--initial", default=36, show_default=True, help="Fully labelled images; 0: none.")
-@click.option("--seeds", multiple=True, type=int, default=(0,), help="Seeds; each repeats everything.")
+@click.option("--seeds", multiple=True, type=SEED, default=(0,), help="Seeds; each repeats everything.")
 @click.option("--network", default="icnet", show_default=True, help="Registered network.")
 @click.option(
     "--encoder", default="efficientnet-lite0", show_default=True, help="Its encoder, where it has a choice."
@@ -115,6 +115,8 @@ def command(context: click.Context, /, **options: Any) -> None:
     from controller.simulation.settings import Run, Simulation
     from controller.simulation.strategy_options import divide_options
 
+    if options["propagate"] and not any(name.startswith("sp-crf") for name in options["strategies"]):
+        raise click.UsageError("--propagate spreads answers through the CRF, and no strategy here has one.")
     names = (
         "network",
         "initial",

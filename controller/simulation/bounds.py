@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from controller.simulation.images import LabelledPicture
+from controller.simulation.kept import explained
 from controller.simulation.measure import Figures, measure
 from controller.simulation.results import write_json
 from controller.simulation.settings import Simulation, digest
@@ -64,9 +65,10 @@ def learn(
     """Train `network`, or load what an earlier call has trained; return the seconds that it took."""
     checkpoint = weights.with_suffix(".checkpoint")
     if weights.exists():
-        state = load_file(weights)
-        seconds = float(state.pop(SECONDS)[0])
-        network.load_state_dict(state)
+        with explained(weights, weights):
+            state = load_file(weights)
+            seconds = float(state.pop(SECONDS)[0])
+            network.load_state_dict(state)
         network.eval()
         return seconds
     weights.parent.mkdir(parents=True, exist_ok=True)
@@ -139,8 +141,9 @@ class Reference:
         name = f"{key}-{digest(simulation.identity(of='bound'), self.seed)}"
         path = self.folder / f"{name}.json"
         if path.exists():
-            known = json.loads(path.read_text(encoding="utf-8"))
-            return Figures(**known["figures"]), known["seconds"]
+            with explained(path, path):
+                known = json.loads(path.read_text(encoding="utf-8"))
+                return Figures(**known["figures"]), known["seconds"]
         network = network_of(simulation, len(self.classes), self.seed, pretrained=True)
         seconds = 0.0
         if images:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from controller.maps import Division
-from controller.simulation.bounds import Bounds, Reference, Splits
+from controller.simulation.bounds import Bounds, Reference, Splits, network_of
 from controller.simulation.images import LabelledPicture, load_pictures, split_initial
+from controller.simulation.kept import require_same_images
 from controller.simulation.measure import Figures
 from controller.simulation.results import relative, result_row, write_json
 from controller.simulation.run import Curve
 from controller.simulation.settings import Run, Simulation, digest
 from controller.simulation.superpixel_cache import SuperpixelCache
+from controller.strategies import build_strategy
 from tenth.errors import ConfigurationError
 from tenth.progress import SILENT, Bar, Progress
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.inference import dropout_layers
 
 SHARED = ("strategy", "network", "annotator", "initial_share", "seed", "round", "budget")
 """What a row and its details have in common, and no other row has."""
@@ -68,13 +72,23 @@ class Comparison:
             raise ConfigurationError(
                 f"{self.out} exists. Add --resume to go on with it, or name another file with --out."
             )
+        self.folder = self.work or self.out.with_name(f"{self.out.stem}.work")
+        if self.folder.exists() and not self.resume:
+            raise ConfigurationError(
+                f"{self.folder} holds what an earlier comparison has learned. Add --resume to go on with it, "
+                "or delete it."
+            )
         if self.resume and self.out.exists():
             self.rows = _read(self.out).get("runs", [])
             recorded = _read(self.details_file)
             self.details = recorded.get("runs", [])
+            if self.rows and "about" not in recorded:
+                raise ConfigurationError(
+                    f"{self.out} has rows, but {self.details_file}, which tells their settings, is missing. "
+                    "Put it back, or name another file with --out."
+                )
             if "about" in recorded:
                 self._require_same(recorded["about"], self.simulation.identity())
-        self.folder = self.work or self.out.with_name(f"{self.out.stem}.work")
         self.dataset = FolderDataset(self.simulation.dataset)
         self.cache = SuperpixelCache(Division(size=self.simulation.region_size))
         self._pictures: dict[str, list[LabelledPicture]] = {}
@@ -91,10 +105,12 @@ class Comparison:
 
     def splits(self, seed: int) -> Splits:
         """Return the images of a seed."""
-        for name in ("train", "val", "test"):
-            if name not in self._pictures:
+        if not self._pictures:
+            for name in ("train", "val", "test"):
                 samples = self.dataset.split(name, require_labels=True)
                 self._pictures[name] = load_pictures(samples, self.simulation.size, self.progress)
+            every = [picture for pictures in self._pictures.values() for picture in pictures]
+            require_same_images(self.folder, self.simulation.size, every)
         initial, pool = split_initial(self._pictures["train"], self.simulation.initial, seed)
         return Splits(initial, pool, self._pictures["val"], self._pictures["test"])
 
@@ -109,9 +125,11 @@ class Comparison:
         Raises
         ------
         ConfigurationError
-            When there are rows of one of the runs that learned from something else, or chose otherwise.
+            When a run cannot be made, or there are rows of it that learned from something else, or chose
+            otherwise; before any run begins.
         """
         for run in runs:
+            check_run(run, self.simulation, len(self.classes))
             self._require_same_run(run)
         rounds = sum(self.simulation.rounds_of(len(self.splits(run.seed).pool)) for run in runs)
         with self.progress.bar(rounds, "All runs", "round") as bar:
@@ -242,6 +260,30 @@ class Comparison:
     def _initial_share(self, seed: int) -> float:
         splits = self.splits(seed)
         return round(len(splits.initial) / (len(splits.initial) + len(splits.pool)), 4)
+
+
+def check_run(run: Run, simulation: Simulation, classes: int) -> None:
+    """Refuse a run that would stop after hours of others.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such strategy, it has no such option, or the budget or the network does not suit it.
+    """
+    strategy = build_strategy(run.strategy, run.seed, **run.strategy_options)
+    images = Fraction(str(run.budget)) * simulation.group_size
+    if strategy.unit == "image" and images < 1:
+        raise ConfigurationError(
+            f"A budget of {run.budget} of the {simulation.group_size} images of a group is less than one "
+            f"image, and {run.strategy} asks about whole images. Raise it, or make the groups larger."
+        )
+    if "passes" in strategy.needs:
+        network = network_of(simulation, classes, run.seed, pretrained=False)
+        if not dropout_layers(network):
+            raise ConfigurationError(
+                f"The strategy {run.strategy} compares passes with dropout, and {simulation.network} as set "
+                "up has none. Give it some, for example with --option dropout=0.2."
+            )
 
 
 def _put(rows: list[dict[str, Any]], key: dict[str, Any], row: dict[str, Any]) -> None:

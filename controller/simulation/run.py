@@ -30,11 +30,13 @@ from controller.simulation.asked import (
 )
 from controller.simulation.bounds import Splits, learn, network_of, training_options
 from controller.simulation.images import LabelledPicture
+from controller.simulation.kept import explained
 from controller.simulation.measure import measure
 from controller.simulation.results import write_json
 from controller.simulation.settings import Run, Simulation
 from controller.simulation.superpixel_cache import SuperpixelCache
 from controller.strategies import RoundContext, Strategy, build_strategy
+from tenth.errors import ConfigurationError
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.classes import IGNORE, ClassSet
 from tenth.segmentation.inference import Predictor
@@ -144,11 +146,15 @@ class Curve:
         if not path.exists():
             return None
         by_key = {picture.key: picture for picture in self.splits.pool}
-        self.asked += load_answers(path.with_suffix(".npz"), by_key)
-        state = load_file(path.with_suffix(".safetensors"))
-        self.network.load_state_dict({name: state[name] for name in self.network.state_dict()})
+        answers, weights = path.with_suffix(".npz"), path.with_suffix(".safetensors")
+        with explained(path, self.folder):
+            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with explained(answers, self.folder):
+            self.asked += load_answers(answers, by_key)
+        with explained(weights, self.folder):
+            state = load_file(weights)
+            self.network.load_state_dict({name: state[name] for name in self.network.state_dict()})
         self._remember()
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return record
 
     def _remember(self) -> None:
@@ -185,6 +191,12 @@ class Curve:
                 zip(group, budgets, strict=True), len(group), f"{title}: asking", "image"
             )
         ]
+        if not any(len(each.answers.regions) for each in asked):
+            raise ConfigurationError(
+                f"A budget of {self.run.budget} leaves no room for a single region in the {len(group)} "
+                f"images of a group. Raise it, or make the regions smaller than "
+                f"{self.simulation.region_size} pixels."
+            )
         return asked, sum(budgets)
 
     def _budgets(self, group: Sequence[LabelledPicture]) -> list[int]:

@@ -179,6 +179,12 @@ class Run:
     strategy_options: dict[str, Any] = field(default_factory=dict)
     name: str = ""
 
+    def __post_init__(self) -> None:
+        if not 0 < self.budget <= 1:
+            raise ConfigurationError(
+                f"budget = {self.budget}: a share of the pixels, above 0 and at most 1; 0.1 is usual."
+            )
+
 
 def digest(*parts: Any) -> str:
     """Return a short name for settings: 12 hexadecimal digits of their JSON."""

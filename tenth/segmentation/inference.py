@@ -51,6 +51,11 @@ class ImagePredictor(Protocol):
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
+def dropout_layers(network: nn.Module) -> list[nn.Module]:
+    """Return the layers of a network that drop anything in training."""
+    return [module for module in network.modules() if isinstance(module, DROPOUT) and module.p > 0]
+
+
 class Predictor(ImagePredictor):
     """Predicts images of any size with a network.
 
@@ -135,9 +140,7 @@ class Predictor(ImagePredictor):
         """
         if passes < 1:
             raise ConfigurationError(f"selection.passes = {passes}: it takes at least one pass.")
-        dropping = [
-            module for module in self.network.modules() if isinstance(module, DROPOUT) and module.p > 0
-        ]
+        dropping = dropout_layers(self.network)
         if not dropping:
             raise ConfigurationError(
                 f"The network {type(self.network).__name__} has no dropout, so all passes would be the same. "
