@@ -32,7 +32,7 @@ def output_options(function: F) -> F:
     function = click.option(
         "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
     )(function)
-    return click.option("--quiet", "-q", is_flag=True, help="No progress bars.")(function)
+    return click.option("--quiet", "-q", is_flag=True, help="No progress bars, nor lines in a log.")(function)
 
 
 class ListsCommand(click.Command):
@@ -72,7 +72,7 @@ def _is_number(text: str) -> bool:
 
 
 def make_progress(quiet: bool) -> Progress:
-    """Return bars that show on a terminal only, or never when `quiet`."""
+    """Return bars on a terminal and lines elsewhere, or nothing when `quiet`."""
     return Progress(False if quiet else None)
 
 
