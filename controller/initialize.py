@@ -97,7 +97,7 @@ def create_or_change(folder: Path, dataset: Path | None, settings: Sequence[tupl
     values: dict[str, dict[str, Any]] = {"data": {"dataset": str(dataset.absolute())}}
     for section, key, value in parsed:
         values.setdefault(section, {})[key] = value
-    Workspace.create(folder, default_toml(**values))
+    Workspace.create(folder, default_toml(file, **values))
 
 
 def parse_setting(text: str) -> tuple[str, str, Any]:

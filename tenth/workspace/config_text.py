@@ -21,11 +21,13 @@ _HEAD = """\
 """
 
 
-def default_toml(**values: Mapping[str, object]) -> str:
+def default_toml(file: str | Path = CONFIG_NAME, /, **values: Mapping[str, object]) -> str:
     """Return a documented file with the defaults, some of them replaced.
 
     Parameters
     ----------
+    file : str or Path, optional
+        Where the text will be written to: what a message about a wrong value names.
     **values : mapping of str to object
         By section: ``default_toml(data={"dataset": "/data/camvid"}, training={"batch_size": 4})``.
 
@@ -34,7 +36,7 @@ def default_toml(**values: Mapping[str, object]) -> str:
     ConfigurationError
         When a section, a key or a value cannot be used.
     """
-    Config.from_values(values, CONFIG_NAME)
+    Config.from_values(values, file)
     parts = [_HEAD]
     for name in Config.model_fields:
         section = type(getattr(Config(), name))

@@ -78,6 +78,14 @@ def test_what_cannot_be_used_leaves_nothing_behind(fresh, tmp_path):
     assert not (folder / "controller.toml").exists()
 
 
+def test_a_wrong_setting_is_one_of_the_new_workspace(fresh, tmp_path):
+    file = tmp_path / "streets" / "controller.toml"
+    for setting in ("foo.bar=1", "selection.budget=2"):
+        with pytest.raises(ConfigurationError) as refused:
+            initialize(file.parent, dataset=fresh, settings=[setting], offline=True)
+        assert str(file) in str(refused.value)
+
+
 def test_a_strategy_that_nobody_can_answer_is_refused_before_a_project_is_made(fresh, tmp_path):
     folder = tmp_path / "pixels"
     with pytest.raises(ConfigurationError, match=r"'entropy' asks about single pixels.*'sp'"):
