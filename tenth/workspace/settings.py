@@ -59,7 +59,8 @@ class NetworkSection(Section):
     encoder: str = Field(
         default="efficientnet-lite0",
         min_length=1,
-        description="Encoder: 'efficientnet-lite0', 'resnet18' or 'resnet50'.",
+        # Written out: the registry of encoders needs torch, which takes seconds to import.
+        description="Encoder: 'efficientnet-lite0', 'mobilenetv3-large', 'resnet18' or 'resnet50'.",
     )
     width: float = Field(
         default=1.0, gt=0, le=4, description="Multiplies the number of channels of a ResNet encoder."

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from tenth.errors import ConfigurationError
 from tenth.segmentation.crf import CRFOptions
+from tenth.segmentation.networks import ENCODERS
 from tenth.segmentation.training import TrainingOptions
 from tenth.workspace.config import Config
 from tenth.workspace.config_text import default_toml, set_value
@@ -47,6 +48,11 @@ def test_every_setting_is_documented(name: str, section: type[BaseModel]):
         where = next(n for n in range(start, len(lines)) if lines[n].startswith(f"{key} = "))
         assert lines[where - 1].startswith("# "), f"[{name}] {key} has no comment"
         assert field.description and field.description.endswith("."), f"[{name}] {key} needs a description"
+
+
+def test_every_encoder_there_is_stands_in_its_description():
+    description = str(SECTIONS["network"].model_fields["encoder"].description)
+    assert all(f"'{name}'" in description for name in ENCODERS.names())
 
 
 def test_defaults_are_those_of_the_code_they_configure():
