@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from benchmarks.jobs import size_of
 from controller.simulation.images import LabelledPicture, load_pictures
 from tenth.progress import Progress
 from tenth.segmentation.classes import ClassSet
@@ -117,12 +118,6 @@ def compare(images: list[FitImage], classes: ClassSet, arguments: argparse.Names
         for mode in ("pixel", "superpixel")
     )
     return {**found, "pixel_seconds_over_superpixel_seconds": pixel / region}
-
-
-def size_of(text: str) -> tuple[int, int]:
-    """Read ``WxH``."""
-    width, height = text.split("x")
-    return int(width), int(height)
 
 
 def main() -> None:

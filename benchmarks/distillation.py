@@ -23,6 +23,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.jobs import size_of
 from controller.distill import distill
 from controller.material import read_material
 from controller.simulation.results import write_json
@@ -188,9 +189,8 @@ def work_of(arguments: argparse.Namespace) -> Work:
     """Return what the options describe."""
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    width, height = map(int, arguments.size.split("x"))
     paths = (arguments.dataset, arguments.work)
-    return Work(*paths, (width, height), arguments.weights, arguments.steps, Progress(None))
+    return Work(*paths, size_of(arguments.size), arguments.weights, arguments.steps, Progress(None))
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ import cv2
 import torch
 from torch import Tensor
 
+from benchmarks.jobs import size_of
 from tenth.segmentation.class_mapping import CLASS_MAPPINGS, ClassMapping
 from tenth.segmentation.dataset import FolderDataset, Sample, choose_initial
 from tenth.segmentation.device import to_input
@@ -69,12 +70,6 @@ def rows(
             facts | {"mapping": mapping, "join": join} | together.to_dict(names) | {"drives": apart}
         )
     return result
-
-
-def size_of(text: str) -> tuple[int, int]:
-    """Read ``WxH``."""
-    width, height = text.split("x")
-    return int(width), int(height)
 
 
 def main() -> None:

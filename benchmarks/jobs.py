@@ -238,9 +238,9 @@ def parser(
     return options
 
 
-def size_of(arguments: argparse.Namespace) -> tuple[int, int]:
-    """Return width and height of ``--size``."""
-    width, height = map(int, arguments.size.split("x"))
+def size_of(text: str) -> tuple[int, int]:
+    """Return width and height of a text such as ``240x180``."""
+    width, height = map(int, text.split("x"))
     return width, height
 
 
@@ -248,7 +248,7 @@ def icnet(arguments: argparse.Namespace) -> Simulation:
     """Return what all runs of ICNet on EfficientNet-Lite0 with ImageNet weights share."""
     return Simulation(
         dataset=arguments.dataset,
-        size=size_of(arguments),
+        size=size_of(arguments.size),
         network_options={"encoder": "efficientnet-lite0", "weights": "imagenet"},
         region_size=arguments.region_size,
         initial_steps=arguments.initial_steps,

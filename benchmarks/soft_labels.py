@@ -177,7 +177,7 @@ def main() -> None:
         else:
             networks = trained(dataset, arguments.iterations)
         samples = choose_initial(dataset.split("val"), arguments.images, "spread")
-        size = size_of(arguments) if arguments.size else None
+        size = size_of(arguments.size) if arguments.size else None
         images = [each.picture for each in load_pictures(samples, size, Progress(None))]
         rows = measure(networks, images, Path(folder) / "store")
     name = "generated scenes" if arguments.dataset is None else Path(arguments.dataset).name

@@ -71,7 +71,7 @@ def main() -> None:
             arguments.work,
             network,
             steps,
-            size_of(arguments),
+            size_of(arguments.size),
             OPTIONS[network],
             learning_rate=rate,
             class_weighting=weighting,  # type: ignore[arg-type]

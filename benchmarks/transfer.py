@@ -37,7 +37,7 @@ def main() -> None:
     arguments = options.parse_args()
     base = Simulation(
         dataset=arguments.dataset,
-        size=size_of(arguments),
+        size=size_of(arguments.size),
         network="espnetv2",
         network_options={
             "scale": arguments.scale,

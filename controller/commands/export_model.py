@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,13 @@ import click
 
 from controller.model_options import check_model_options, dataset_option, model_options
 from controller.options import echo_result, make_progress, output_options
+from controller.training_options import parse_size
 
 
-def read_size(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+def height_and_width(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
     """Return height and width of a size such as 480x360, ``None`` where none is given."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", value)
-    if match is None or not (int(match[1]) and int(match[2])):
-        raise click.BadParameter(f"'{value}' is no size. Write width and height in pixels: 480x360")
-    return int(match[2]), int(match[1])
+    size = parse_size(context, parameter, value)
+    return None if size is None else size[::-1]
 
 
 @click.command(
@@ -41,7 +37,7 @@ Examples:
 )
 @click.option(
     "--size",
-    callback=read_size,
+    callback=height_and_width,
     metavar="WIDTHxHEIGHT",
     help="Size of the input in pixels, fixed in the file; the images' most common one by default.",
 )
