@@ -19,7 +19,7 @@ def parse_size(_context: click.Context, _parameter: click.Parameter, value: str 
     if value is None:
         return None
     try:
-        width, height = (int(part) for part in value.lower().split("x"))
+        width, height = (int(part) for part in value.lower().replace("×", "x").split("x"))
     except ValueError:
         width = height = 0
     if width < 16 or height < 16:
