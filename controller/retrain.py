@@ -23,8 +23,8 @@ def retrain(loop: Loop, *, restart: bool = False) -> dict[str, Any]:
     """Train the last round's version for another ``training.round_iterations`` and publish the result.
 
     With `restart` a new network takes its place, from the start weights of ``[network]``, and gets as many
-    steps as the rounds so far together: a model that was fitted to few labels and trained on generalises
-    worse than one that sees all of them from the beginning (docs/results.md).
+    steps as the rounds so far together: a model that was fitted to few labels and trained on tends to
+    generalise worse than one that sees all of them from the beginning (arXiv 1910.08475, docs/results.md).
 
     With ``[distill]`` its student is taught as well, and published as that of a round is.
 

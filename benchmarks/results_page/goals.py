@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from benchmarks.results_page import thesis
 from benchmarks.results_page.efficiency import all_series, gap, set_apart
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.series import Difference, Series, pick
+from benchmarks.results_page.series import BASELINE, BOUND, Difference, Series, pick
 from benchmarks.results_page.tables import COST_HEAD, cost, difference_cells
-from benchmarks.results_page.words import NOTHING, SEEDS, percent, seeds, share, signed, table
+from benchmarks.results_page.words import NOTHING, SEEDS, mean, percent, seeds, share, signed, table
 
 ASKED = {"strategy": "tenth", "annotator": "dominant"}
 
@@ -40,6 +40,7 @@ TRANSFER = (
         thesis.gap_closed(thesis.TRANSFER["sp-crf"], thesis.TRANSFER_INITIAL, thesis.TRANSFER_FULL),
     ),
 )
+ON_VAL = "the same on val"
 ORDERS = (("tenth", "sp-crf"), ("sp-crf", "random-regions"))
 """What has to be above what; the steps between them are in table 3.1."""
 
@@ -61,7 +62,16 @@ def goals(results: Results) -> list[str]:
         body += [_row(f"transfer, {network}", goal, series) for goal in TRANSFER]
     if not transfer:
         body += [_row("transfer", goal, []) for goal in TRANSFER]
-    head = ["`tenth`, dominant label, on test", "goal", "thesis", "seeds", "here", "result", *COST_HEAD]
+    head = [
+        "`tenth`, dominant label, on test",
+        "goal",
+        "thesis",
+        "seeds",
+        "here",
+        "result",
+        *COST_HEAD,
+        ON_VAL,
+    ]
     lines = ["## Goals", "", *table(head, body), "And the order at 10 %, in points of mIoU on test:", ""]
     head = ["goal", "seed by seed", "mean", "95 % interval", "so it is", "result"]
     return [*lines, *table(head, [_order_row(what, each) for what, each in orders])]
@@ -74,9 +84,24 @@ def _row(where: str, goal: Goal, series: Sequence[Series]) -> list[str]:
     value = None if run is None else run.final(goal.column)
     if run is None or value is None:
         under_way = "under way" if run is not None else "not run yet"
-        return [*wanted, "0", NOTHING, under_way, *[NOTHING] * len(COST_HEAD)]
+        return [*wanted, "0", NOTHING, under_way, *[NOTHING] * len(COST_HEAD), NOTHING]
     count = len(run.finals(goal.column))
-    return [*wanted, seeds(count), percent(value), verdict(value - goal.level, count), *cost(run)]
+    on_val = percent(mean(_on_val(run, series, goal.column)))
+    return [*wanted, seeds(count), percent(value), verdict(value - goal.level, count), *cost(run), on_val]
+
+
+def _on_val(run: Series, series: Iterable[Series], column: str) -> list[float]:
+    """Return a goal's column, seed by seed, as val tells it: what was chosen by val may be chance on test."""
+    ends = list(series)
+    full, initial = (pick(ends, strategy=name) for name in (BOUND, BASELINE))
+    if full is None or initial is None:
+        return []
+    values, most, least = (each.finals("miou_val") for each in (run, full, initial))
+    return [
+        value / most[seed] if column == "ratio" else (value - least[seed]) / (most[seed] - least[seed])
+        for seed, value in values.items()
+        if seed in most and seed in least and most[seed] != least[seed]
+    ]
 
 
 def verdict(over: float, count: int) -> str:

@@ -58,8 +58,9 @@ def command(workspace: Path, restart: bool, as_json: bool, quiet: bool, **option
     Later calls go on from the version in use, with everything that people have answered in closed rounds, and
     publish a new version. An open group keeps the version that asked, so nobody loses a pre-selected guess.
 
-    After the last group --restart is worth its time: a model that was fitted to few labels first generalises
-    worse than one that sees all of them from the beginning. It may also follow a change of [network].
+    After the last group --restart may be worth its time: a model that was fitted to few labels first tends to
+    generalise worse than one that sees all of them from the beginning. It may also follow a change of
+    [network].
 
     A training that was killed resumes from its last checkpoint.
 
