@@ -14,7 +14,7 @@ ANSWERS = Recipe(min_confidence=NO_PSEUDO_LABELS, restart=True)
 OURS = Recipe(min_confidence=NO_PSEUDO_LABELS, sieve=True, initial_weight=0.25, restart=True)
 """The answers, faded out where the network doubts them, and the initial set, which has ten times as many
 labels an image, at a quarter; pseudo-labels did not pay (docs/results.md). The last model starts again, as
-the bounds are trained: one that was fitted to few labels first tends to generalise worse (arXiv 1910.08475)."""
+the bounds do: one that was fitted to few labels first tends to generalise worse (arXiv 1910.08475)."""
 
 RECIPES = {"thesis": THESIS, "answers": ANSWERS, "ours": OURS}
 
