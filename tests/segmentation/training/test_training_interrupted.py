@@ -23,6 +23,14 @@ OPTIONS = TrainingOptions(
 )
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_terminal():
+    """Let Ctrl-C work in tests that were started in the background as well, where shells have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press_ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
