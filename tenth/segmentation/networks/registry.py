@@ -57,13 +57,23 @@ def _check_options(name: str, factory: NetworkFactory, options: Mapping[str, Any
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
     known = [key for key in parameters if key != "classes"]
-    for key in options:
-        if key not in known:
+    for key, value in options.items():
+        if key in known:
+            _check_number(name, key, value, parameters[key].default)
+        else:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise ConfigurationError(
                 f"Network '{name}' has no option '{key}'.{hint} Known: {', '.join(known) or 'none'}."
             )
+
+
+def _check_number(name: str, key: str, value: Any, default: Any) -> None:
+    numbers = (int, float)
+    if type(default) in numbers and type(value) not in numbers:
+        raise ConfigurationError(
+            f"Option '{key}' of network '{name}' is a number, such as {default}; {value!r} is none."
+        )
 
 
 @dataclass(frozen=True)

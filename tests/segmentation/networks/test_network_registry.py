@@ -106,3 +106,11 @@ def test_weights_reach_the_encoder():
     for name, value in network.encoder.state_dict().items():
         torch.testing.assert_close(value, other.state_dict()[name], rtol=0, atol=0, msg=name)
     assert network.mean == other.mean != SegmentationNetwork.mean
+
+
+@pytest.mark.parametrize("width", ["abc", "0.5", True, None])
+def test_an_option_that_is_a_number_takes_no_other(width):
+    with pytest.raises(
+        ConfigurationError, match=r"Option 'width' of network 'icnet' is a number, such as 1\.0"
+    ):
+        build_network("icnet", 3, encoder="resnet18", width=width)
