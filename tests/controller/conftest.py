@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from controller.loop import Loop
 from controller.round import learn_initial
+from tenth.segmentation.scenes import write_scenes
 from tenth.workspace.database import Region
 
 SIZE = (96, 64)
@@ -60,3 +61,11 @@ def learned(tmp_path: Path, learned_folder: Path) -> Loop:
 def asked(tmp_path: Path, asked_folder: Path) -> Loop:
     """A copy to change."""
     return Loop.open(shutil.copytree(asked_folder, tmp_path / "workspace"))
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of generated scenes, for simulations."""
+    folder = tmp_path_factory.mktemp("streets")
+    write_scenes(folder, train=12, val=2, test=2, width=96, height=72, seed=4)
+    return folder

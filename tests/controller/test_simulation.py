@@ -1,8 +1,7 @@
-"""The simulator: its annotator and images by hand, whole comparisons on generated scenes."""
+"""The simulator: its images by hand, whole comparisons on generated scenes."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,96 +14,26 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from simulated import GUESS, SUPERPIXELS, TRUTH, curve, tiny
 
 from controller.cli import cli
 from controller.commands.simulate import command, encoder_options
 from controller.context import class_features
 from controller.maps import View
-from controller.simulation.annotator import Annotator, strokes
+from controller.simulation.annotator import Annotator
 from controller.simulation.asked import Asked
-from controller.simulation.bounds import Splits, learn, network_of
+from controller.simulation.bounds import learn, network_of
 from controller.simulation.compare import Comparison
 from controller.simulation.images import LabelledPicture, drive_of, load_pictures, split_initial
 from controller.simulation.recipes import ANSWERS, recipe_of
 from controller.simulation.results import ROW, relative
-from controller.simulation.run import Curve
-from controller.simulation.settings import Run, Simulation
+from controller.simulation.settings import Run
 from controller.simulation.strategy_options import divide_options
 from controller.strategies import build_strategy
 from tenth.errors import ConfigurationError, DataError
 from tenth.progress import Progress
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.scenes import write_scenes
-
-# two regions of six pixels: the left one is pure, the right one holds class 1, class 2 and a void pixel
-SUPERPIXELS = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 1, 1]], np.int32)
-TRUTH = np.array([[0, 0, 1, 1], [0, 0, 1, 2], [0, 0, 1, 255]], np.uint8)
-GUESS = np.array([[0, 0, 2, 2], [0, 1, 2, 2], [0, 0, 1, 1]], np.uint8)
-
-
-def test_dominant_answers_by_hand():
-    answers = Annotator("dominant", classes=3).answer(SUPERPIXELS, [1, 0], TRUTH, GUESS, salt=0)
-    assert answers.labels.tolist() == [1, 0]
-    assert answers.keys == 2 + 1  # the guess 2 has to be changed, the guess 0 is accepted
-    assert answers.pixels == 12
-    assert (
-        answers.wrong_pixels == 1 + 3
-    )  # one pixel on the left; three of the right ones whose truth is known
-    assert answers.right_pixels == 6 + 4  # the pixel of class 2 gets the label 1
-    assert [(each.region, each.label, each.void) for each in answers.as_region_answers()] == [
-        (1, 1, False),
-        (0, 0, False),
-    ]
-
-
-def test_exact_answers_by_hand():
-    answers = Annotator("exact", classes=3).answer(SUPERPIXELS, [1, 0], TRUTH, GUESS, salt=0)
-    assert answers.mixed.tolist() == [True, False]
-    # the left region is accepted; the right one: mixed, two pieces with a class and a stroke each, submit
-    assert answers.keys == 1 + (2 + 2 * 2)
-    assert answers.right_pixels == 11
-    mixed, pure = answers.as_region_answers()
-    np.testing.assert_array_equal(mixed.painted[SUPERPIXELS == 1], TRUTH[SUPERPIXELS == 1])
-    assert mixed.label is None
-    assert pure.painted is None
-
-
-def test_a_piece_across_two_regions_is_painted_twice():
-    painted = np.full((2, 4), 3, np.uint8)
-    superpixels = np.array([[0, 0, 1, 1], [0, 0, 1, 1]], np.int32)
-    assert strokes(superpixels, painted) == 2 * 2 + 2 * 2
-
-
-@pytest.mark.parametrize("kind", ["dominant", "exact"])
-def test_who_labels_a_whole_image_labels_all_its_pixels(streets, tmp_path, kind):
-    """Even where other answers are noisy: nobody names one class for a whole image."""
-    whole = np.zeros_like(SUPERPIXELS)
-    answers = curve(streets, tmp_path, Run("image", 0, 1.0, kind), noise=0.9).annotator.answer(
-        whole, [0], TRUTH, GUESS, salt=0
-    )
-    np.testing.assert_array_equal(answers.painted, TRUTH)
-    assert answers.right_pixels == 11  # all but the void one
-    assert answers.keys == 2 + 3 * 2  # mixed, three pieces with a class and a stroke each, submit
-    regions = curve(streets, tmp_path, Run("sp", 0, 1.0, kind), noise=0.9).annotator
-    assert (regions.kind, regions.noise) == (kind, 0.9)
-
-
-def test_a_void_region_is_void():
-    void = np.full_like(TRUTH, 255)
-    answers = Annotator("dominant", classes=3).answer(SUPERPIXELS, [0], void, GUESS, salt=0)
-    assert answers.as_region_answers()[0].void
-    assert answers.wrong_pixels == 0
-
-
-def test_noise_names_another_class_in_its_share_of_the_answers():
-    superpixels = np.arange(4000, dtype=np.int32).reshape(40, 100)
-    truth = np.zeros((40, 100), np.uint8)
-    annotator = Annotator("dominant", classes=4, noise=0.25, seed=1)
-    first = annotator.answer(superpixels, range(4000), truth, truth, salt=5)
-    again = annotator.answer(superpixels, range(4000), truth, truth, salt=5)
-    np.testing.assert_array_equal(first.labels, again.labels)
-    assert (first.labels != 0).mean() == pytest.approx(0.25, abs=0.03)
-    assert set(np.unique(first.labels)) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize(
@@ -162,35 +91,6 @@ def test_ratio_and_share_of_the_gap():
     assert relative(row | {"full_label_miou_test": None}) == {"ratio": None, "gap_closed": None}
 
 
-@pytest.fixture(scope="module")
-def streets(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("streets")
-    write_scenes(folder, train=12, val=2, test=2, width=96, height=72, seed=4)
-    return folder
-
-
-def tiny(streets, **changes):
-    settings = {
-        "network_options": {"encoder": "resnet18", "width": 0.125},
-        "initial": 4,
-        "groups": 2,
-        "group_size": 3,
-        "region_size": 60,
-        "initial_steps": 4,
-        "round_steps": 2,
-        "batch_size": 2,
-        "device": "cpu",
-        "precision": "f32",
-    }
-    return Simulation(str(streets), **(settings | changes))
-
-
-def curve(streets, folder, run, initial=(), **changes):
-    splits = Splits(list(initial), [], [], [])
-    classes = FolderDataset(streets).classes
-    return Curve(tiny(streets, **changes), run, splits, classes, None, folder, None)
-
-
 @pytest.mark.parametrize("restart", [False, True])
 def test_the_last_model_starts_again_where_the_recipe_says_so(streets, tmp_path, monkeypatch, restart):
     simulation = tiny(streets)
@@ -225,77 +125,6 @@ def test_a_committee_has_the_initial_model_and_those_of_the_rounds(streets, tmp_
     comparison = Comparison(tiny(streets, groups=3), tmp_path / "r.json", bounds=False)
     comparison.perform([Run("committee", 0, 0.4)])
     assert members == [1, 2, 3]
-
-
-@pytest.mark.parametrize(
-    ("run", "explained"),
-    [
-        (Run("sp-cfr", 0, 0.4), "sp-cfr"),
-        (Run("entropy-edge", 0, 0.4, strategy_options={"edge_weight": 0}), "edge_weight"),
-        (Run("image", 0, 0.1), "less than one image"),
-        (Run("mc-dropout", 0, 0.4), "--option dropout"),
-    ],
-)
-def test_a_run_that_cannot_be_made_stops_all_before_any_begins(streets, tmp_path, run, explained):
-    comparison = Comparison(tiny(streets), tmp_path / "r.json")
-    with pytest.raises(ConfigurationError, match=explained):
-        comparison.perform([Run("random-regions", 0, 0.4), run])
-    assert not list(tmp_path.rglob("*.safetensors")) and not (tmp_path / "r.json").exists()
-
-
-@pytest.mark.parametrize("budget", [0, -0.1, 2])
-def test_a_budget_is_a_share(budget):
-    with pytest.raises(ConfigurationError, match=f"budget = {budget}"):
-        Run("sp", 0, budget)
-
-
-def test_a_run_that_would_ask_nothing_says_so(streets, tmp_path):
-    comparison = Comparison(tiny(streets, region_size=5000), tmp_path / "r.json", bounds=False)
-    with pytest.raises(ConfigurationError, match=r"no room for a single region.*smaller than 5000"):
-        comparison.perform([Run("sp", 0, 0.01)])
-
-
-@pytest.fixture
-def compared(streets, tmp_path):
-    """Return a data set of one's own and the settings, file and run of a comparison that is done."""
-    own = Path(shutil.copytree(streets, tmp_path / "own"))
-    simulation, out, run = tiny(own), tmp_path / "r.json", Run("random-regions", 0, 0.4)
-    Comparison(simulation, out, bounds=False).perform([run])
-    return own, simulation, out, run
-
-
-def test_what_is_left_of_an_earlier_comparison_is_not_taken_for_a_new_one(compared):
-    _, simulation, out, _ = compared
-    out.unlink()
-    with pytest.raises(ConfigurationError, match=r"r\.work holds.*--resume"):
-        Comparison(simulation, out, bounds=False)
-
-
-def test_other_labels_are_another_comparison(compared):
-    own, simulation, out, run = compared
-    labels, others = (own / split / "labels" / "00000.png" for split in ("val", "test"))
-    labels.write_bytes(others.read_bytes())
-    with pytest.raises(ConfigurationError, match=r"labels of the data set have changed"):
-        Comparison(simulation, out, bounds=False, resume=True).perform([run])
-
-
-def test_rows_without_their_settings_are_not_added_to(compared):
-    _, simulation, out, _ = compared
-    out.with_name("r_details.json").unlink()
-    with pytest.raises(ConfigurationError, match=r"r_details\.json.*is missing"):
-        Comparison(simulation, out, bounds=False, resume=True)
-
-
-@pytest.mark.parametrize("pattern", ["*/round-001.json", "*/round-001.npz", "*/round-001.safetensors"])
-def test_a_damaged_file_of_a_run_is_named(compared, pattern):
-    _, simulation, out, run = compared
-    (damaged,) = out.with_name("r.work").glob(pattern)
-    damaged.write_bytes(damaged.read_bytes()[:20])
-    with pytest.raises(DataError, match=f"{damaged.name} is damaged.*Delete {damaged.parent}"):
-        Comparison(simulation, out, bounds=False, resume=True).perform([run])
-    shutil.rmtree(damaged.parent)
-    again = Comparison(simulation, out, bounds=False, resume=True).perform([run])
-    assert [row["round"] for row in again] == [1, 2]
 
 
 STRATEGIES = ("random-pixels", "entropy", "image", "committee", "sp-crf-class", "tenth")
@@ -368,27 +197,6 @@ def test_the_same_seed_gives_the_same_rows_and_another_other_ones(streets, tmp_p
     first = perform("a", 0)
     assert perform("b", 0) == first
     assert [row | {"seed": 0} for row in perform("c", 1)] != first
-
-
-def test_results_are_never_overwritten_by_accident(streets, tmp_path):
-    out = tmp_path / "r.json"
-    out.write_text('{"runs": []}')
-    with pytest.raises(ConfigurationError, match="--resume"):
-        Comparison(tiny(streets), out)
-    out.write_text("[1]")
-    with pytest.raises(ConfigurationError, match="holds no results"):
-        Comparison(tiny(streets), out, resume=True)
-
-
-def test_results_of_other_settings_are_not_added_to(streets, tmp_path):
-    out, run = tmp_path / "r.json", Run("random-regions", 0, 0.4)
-    rows = Comparison(tiny(streets), out, bounds=False).perform([run])
-    again = Comparison(tiny(streets, device="auto"), out, resume=True, bounds=False)
-    assert again.perform([run]) == rows
-    with pytest.raises(ConfigurationError, match=r"round_steps = 2 there, 3 now.*another file with --out"):
-        Comparison(tiny(streets, round_steps=3), out, resume=True)
-    with pytest.raises(ConfigurationError, match=r"recipe = .*strategy_options = {} there"):
-        again.perform([Run("random-regions", 0, 0.4, recipe=ANSWERS, strategy_options={"a": 1})])
 
 
 class Counting(Progress):

@@ -2,8 +2,8 @@
 
 oneDNN's backward kernels for depthwise convolutions fall back to slow references where they are dilated, or
 strided in bfloat16: 4 to 20 times the time of what is below, and half of an EfficientNet's training step. The
-gradients here are the same sums in another order. So do its kernels in both directions where the taps of a
-dilated filter reach beyond the map from every position, a hundred times slower; those taps are left out.
+gradients here are the same sums in another order. Its kernels fall back in both directions where taps of a
+dilated filter reach beyond the map from every position; those, which see padding alone, are left out.
 """
 
 from __future__ import annotations

@@ -7,20 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_network import IMAGES, TinyNetwork
+from tiny_network import IMAGES, SHORT, TinyNetwork
 
-from tenth.segmentation.training import TrainingOptions, train
+from tenth.segmentation.training import train
 from tenth.segmentation.training.interrupts import deferred_interrupts
-
-OPTIONS = TrainingOptions(
-    iterations=12,
-    batch_size=4,
-    learning_rate=0.05,
-    scale=(0.5, 2.0),
-    class_weighting="none",
-    device="cpu",
-    precision="f32",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +55,7 @@ def assert_resumes(straight, expected, options, checkpoint, left, **more):
 @pytest.mark.parametrize("step", [0, 6, 11])
 @pytest.mark.parametrize("consistency", [0.0, 1.0])
 def test_in_a_step(tmp_path, step, consistency):
-    options = replace(OPTIONS, consistency=consistency)
+    options = replace(SHORT, consistency=consistency)
     straight = TinyNetwork()
     expected = train(straight, IMAGES, options)
     with pytest.raises(KeyboardInterrupt):
@@ -76,7 +66,7 @@ def test_in_a_step(tmp_path, step, consistency):
 
 def test_while_an_image_is_loaded(tmp_path):
     class Interrupting:
-        left = len(IMAGES) + 7 * OPTIONS.batch_size
+        left = len(IMAGES) + 7 * SHORT.batch_size
 
         def __len__(self):
             return len(IMAGES)
@@ -88,15 +78,15 @@ def test_while_an_image_is_loaded(tmp_path):
             return IMAGES[index]
 
     straight = TinyNetwork()
-    expected = train(straight, IMAGES, OPTIONS)
+    expected = train(straight, IMAGES, SHORT)
     with pytest.raises(KeyboardInterrupt):
-        train(TinyNetwork(), Interrupting(), replace(OPTIONS, workers=0), checkpoint=tmp_path / "c")
-    assert_resumes(straight, expected, OPTIONS, tmp_path / "c", 6)
+        train(TinyNetwork(), Interrupting(), replace(SHORT, workers=0), checkpoint=tmp_path / "c")
+    assert_resumes(straight, expected, SHORT, tmp_path / "c", 6)
 
 
 def test_in_a_validation_even_the_last(tmp_path):
     scores = {3: 0.5, 6: 0.4, 9: 0.3, 12: 0.2}
-    options = replace(OPTIONS, validate_every=3, patience=2)
+    options = replace(SHORT, validate_every=3, patience=2)
 
     def interrupted(step):
         if step == at:
@@ -114,7 +104,7 @@ def test_in_a_validation_even_the_last(tmp_path):
 
 
 def test_twice_in_a_step_half_of_it_is_not_kept(tmp_path):
-    options = replace(OPTIONS, checkpoint_every=5)
+    options = replace(SHORT, checkpoint_every=5)
     straight = TinyNetwork()
     expected = train(straight, IMAGES, options)
     network = Counting(6, times=2)
@@ -126,7 +116,7 @@ def test_twice_in_a_step_half_of_it_is_not_kept(tmp_path):
 
 def test_without_a_checkpoint_it_only_ends():
     with pytest.raises(KeyboardInterrupt):
-        train(Counting(2), IMAGES, OPTIONS)
+        train(Counting(2), IMAGES, SHORT)
 
 
 def test_other_threads_and_programs_with_a_handler_of_their_own_are_left_alone():

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_network import CLASSES, IMAGES, ColourImage, TinyNetwork
+from tiny_network import CLASSES, IMAGES, SHORT, ColourImage, TinyNetwork
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -14,19 +14,10 @@ from tenth.segmentation.augment import Augmentation
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.networks import ScaledLogits, SegmentationNetwork, build_network
-from tenth.segmentation.training import TrainingOptions, train
+from tenth.segmentation.training import train
 from tenth.segmentation.training.batches import Batches
 
-OPTIONS = TrainingOptions(
-    iterations=12,
-    batch_size=4,
-    learning_rate=0.05,
-    scale=(0.5, 2.0),
-    class_weighting="none",
-    device="cpu",
-    precision="f32",
-    checkpoint_every=5,
-)
+OPTIONS = replace(SHORT, checkpoint_every=5)
 
 
 class Killed(BaseException):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from tenth.segmentation.networks import ScaledLogits, SegmentationNetwork
+from tenth.segmentation.training import TrainingOptions
 
 CLASSES = 3
 
@@ -74,3 +75,14 @@ class HalfLabelled(ColourImage):
         weights = np.ones((self.height, self.width), np.float32)
         weights[: self.height // 2] = 0.5
         return weights
+
+
+SHORT = TrainingOptions(
+    iterations=12,
+    batch_size=4,
+    learning_rate=0.05,
+    scale=(0.5, 2.0),
+    class_weighting="none",
+    device="cpu",
+    precision="f32",
+)
