@@ -109,12 +109,6 @@ class Calibration:
         return result
 
 
-def expected_calibration_error(reliability: Reliability) -> float:
-    """Return the mean distance of confidence and accuracy over all pixels (Naeini et al. 2015), 0 to 1."""
-    distance = np.abs(reliability.right - reliability.confidence).sum()
-    return float(distance / max(1.0, reliability.total.sum()))
-
-
 def _bin(confidence: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int64]:
     return np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
 
