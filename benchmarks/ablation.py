@@ -2,6 +2,8 @@
 
     python -m benchmarks.ablation --dataset camvid --size 120x90
 
+Its questions are compared with those of other strategies, too, learned from alike.
+
 Differences between ingredients are smaller than those between strategies, and one seed does not show them, so
 this runs at a quarter of the pixels, half of the steps and three seeds by default. The same runs at the size
 of the other experiments are jobs of benchmarks.label_efficiency. Jobs, parts and resuming are those of that
@@ -14,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.jobs import Job, about, icnet, job, parser, run_jobs
+from benchmarks.jobs import Job, about, icnet, job, learned_alike, parser, run_jobs
 from controller.simulation.recipes import OURS
 from controller.simulation.settings import Recipe, Simulation
 
@@ -52,11 +54,18 @@ def variants(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
         yield job(stage, base, "tenth", seed, name=f"tenth with {name}", options=options)
 
 
+def other_questions(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield what other strategies ask, learned from as `tenth` does."""
+    for strategy in ("random-regions", "sp-crf"):
+        yield learned_alike(stage, base, strategy, seed)
+
+
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the first seed first."""
     for stage, seed in enumerate(seeds, 1):
         yield Job(stage, base, seed)
         yield job(stage, base, "tenth", seed)
+        yield from other_questions(stage, base, seed)
         yield from variants(stage, base, seed)
 
 

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 
 from benchmarks.results_page.rows import BOUNDS, RUN, SIZES
+from benchmarks.results_page.series import LEARNED_ALIKE
 from controller.simulation.compare import Comparison
-from controller.simulation.recipes import recipe_of
+from controller.simulation.recipes import OURS, recipe_of
 from controller.simulation.results import relative, write_json
 from controller.simulation.settings import Recipe, Run, Simulation, digest
 from tenth.errors import ConfigurationError
@@ -78,6 +79,11 @@ def job(
         simulation = replace(simulation, network_options=changed)
     run = Run(strategy, seed, budget, annotator, recipe or recipe_of(strategy), options or {}, name)
     return Job(stage, simulation, seed, run)
+
+
+def learned_alike(stage: int, simulation: Simulation, strategy: str, seed: int) -> Job:
+    """Return the job of a strategy from whose answers is learned what `tenth` learns from its own."""
+    return job(stage, simulation, strategy, seed, OURS, name=f"{strategy} {LEARNED_ALIKE}")
 
 
 def perform(job: Job, work: Path, progress: Progress) -> None:

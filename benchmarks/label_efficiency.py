@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.ablation import variants
-from benchmarks.jobs import Job, about, icnet, job, parser, run_jobs
+from benchmarks.jobs import Job, about, icnet, job, learned_alike, parser, run_jobs
 from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT
-from controller.simulation.recipes import ANSWERS, THESIS
+from controller.simulation.recipes import THESIS
 from controller.simulation.settings import Simulation
 
 ALL = (
@@ -39,10 +39,10 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the most wanted first."""
     first, *others = seeds
     yield from steps_of_table_1(1, base, first)
-    yield from answers_only(1, base, first)
+    yield from questions_alone(1, base, first)
     for place, seed in enumerate(others):
         yield from steps_of_table_1(2, base, seed)
-        yield from answers_only(2, base, seed)
+        yield from questions_alone(2, base, seed)
         if place == 0:
             yield from variants(2, base, first)
     for seed in others:
@@ -58,10 +58,10 @@ def steps_of_table_1(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
         yield job(stage, base, strategy, seed)
 
 
-def answers_only(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
-    """Yield what strategies are worth without pseudo-labels, and the class-specific one."""
+def questions_alone(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield what the questions of strategies are worth where all learn alike, and the class-specific one."""
     for strategy in ("sp-crf", "random-regions"):
-        yield job(stage, base, strategy, seed, ANSWERS, name=f"{strategy} (answers only)")
+        yield learned_alike(stage, base, strategy, seed)
     yield job(stage, base, "sp-crf-class", seed)
 
 

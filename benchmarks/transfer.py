@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.jobs import Job, about, job, parser, run_jobs, size_of
-from controller.simulation.recipes import ANSWERS
+from benchmarks.jobs import Job, about, job, learned_alike, parser, run_jobs, size_of
 from controller.simulation.settings import Simulation
 
 STRATEGIES = ("tenth", "sp-crf", "random-regions")
@@ -25,7 +24,7 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> list[Job]:
         jobs += [job(stage, base, strategy, seed) for strategy in STRATEGIES]
     for seed in seeds:
         for strategy in ("sp-crf", "random-regions"):
-            jobs.append(job(len(seeds) + 1, base, strategy, seed, ANSWERS, name=f"{strategy} (answers only)"))
+            jobs.append(learned_alike(len(seeds) + 1, base, strategy, seed))
     return jobs
 
 

@@ -8,12 +8,17 @@ from typing import Any
 from benchmarks.results_page import thesis
 from benchmarks.results_page.load import ABLATION_DETAILS, Results
 from benchmarks.results_page.rows import Row
-from benchmarks.results_page.series import SETTING, Difference, Series, base_of, difference, divide
+from benchmarks.results_page.series import (
+    LEARNED_ALIKE,
+    SETTING,
+    Difference,
+    Series,
+    base_of,
+    difference,
+    divide,
+)
 from benchmarks.results_page.tables import COST_HEAD, annotator, cost, differences, name
 from benchmarks.results_page.words import NOTHING, points, seeds, share, table
-
-ANSWERS_ONLY = "(answers only)"
-"""How the names of runs end that learn from no label but the answers."""
 
 ABLATION = "tenth with"
 """How the names of runs of the ablation begin: ``tenth without flip``, ``tenth with mean teacher``."""
@@ -32,20 +37,20 @@ def learned_otherwise(results: Results) -> list[str]:
     lines += _both([each for each in series if each in named or each in bases])
     lines += [
         "A named run asks as its strategy does and learns otherwise. The last differences are to strategies "
-        "that learn from nothing but the answers: they tell better questions from better learning.",
+        "that learn from their answers as `tenth` does: they tell better questions from better learning.",
         "",
     ]
-    return [*lines, *differences([*_compared(pairs, "miou_test"), *_questions(series)])]
+    return [*lines, *differences([*_compared(pairs, "miou_test"), *_questions(series, "miou_test")])]
 
 
-def _questions(series: Sequence[Series]) -> list[tuple[str, Difference | None]]:
-    """Return how the questions alone differ: all learn from nothing but the answers."""
-    alone = [each for each in series if each["strategy"].endswith(ANSWERS_ONLY)]
+def _questions(series: Sequence[Series], column: str) -> list[tuple[str, Difference | None]]:
+    """Return how the questions alone differ: all learn from their answers as `tenth` does."""
+    alone = [each for each in series if each["strategy"].endswith(LEARNED_ALIKE)]
     pairs = [(one, other) for one in series for other in alone if _asks_otherwise(one, other)]
     return [
         (
             f"{name(one)} − {name(other)}, P = {_share(one, 'initial_share')}",
-            difference(one.finals("miou_test"), other.finals("miou_test")),
+            difference(one.finals(column), other.finals(column)),
         )
         for one, other in pairs
     ]
@@ -56,7 +61,7 @@ def _asks_otherwise(one: Series, other: Series) -> bool:
         return False
     if one["strategy"] == "tenth":
         return True
-    better, worse = (f"{strategy} {ANSWERS_ONLY}" for strategy in ("sp-crf", "random-regions"))
+    better, worse = (f"{strategy} {LEARNED_ALIKE}" for strategy in ("sp-crf", "random-regions"))
     return (one["strategy"], other["strategy"]) == (better, worse)
 
 
@@ -67,6 +72,7 @@ def ablation(results: Results) -> list[str]:
     parts = [
         *_ingredients(here, "In the setting of the other tables."),
         *_ingredients(results.ablation, _smaller(results.about(ABLATION_DETAILS))),
+        *_asked_otherwise(results.ablation),
     ]
     if not parts:
         return [*lines, "Not run yet: there is no run of `tenth` with anything changed.", ""]
@@ -90,6 +96,20 @@ def _ingredients(rows: Sequence[Row], words: str) -> list[str]:
     lines = [words, "", *_both([*(each for each in series if each in whole), *changed])]
     for column, split in (("miou_val", "val"), ("miou_test", "test")):
         lines += differences(_compared(pairs, column), f"points of mIoU on {split}")
+    return lines
+
+
+def _asked_otherwise(rows: Sequence[Row]) -> list[str]:
+    """Return what other strategies ask is worth where the answers are learned from as `tenth` does."""
+    series = divide(rows, SETTING, thesis.GROUPS)
+    others = [each for each in series if each["strategy"].endswith(LEARNED_ALIKE)]
+    if not others:
+        return []
+    whole = [each for each in series if any(_asks_otherwise(each, other) for other in others)]
+    lines = ["In that setting, the questions alone: all of these learn from their answers alike.", ""]
+    lines += _both([*others, *(each for each in whole if each not in others)])
+    for column, split in (("miou_val", "val"), ("miou_test", "test")):
+        lines += differences(_questions(series, column), f"points of mIoU on {split}")
     return lines
 
 

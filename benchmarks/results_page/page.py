@@ -51,7 +51,7 @@ few points from chance.
 - **full labels** is training on the labels of all of train; what `tenth` learns there is the same, for there
   is nothing to fade out. It and P are trained in one piece, for as many steps as all rounds together; that
   more steps would not help has not been shown.
-- **restart**: so is the last model of `tenth` and of the runs named *answers only*, from the same start
+- **restart**: so is the last model of `tenth` and of the runs named *learned as tenth*, from the same start
   weights; the models of the rounds before, each trained on from the one before, only ask. The others go on to
   the end, as in the thesis; *without restart* so does `tenth`.
 - **test** is 233 frames of two drives: Seq05VD (171), which train has nothing of, and 0001TP (62), other

@@ -42,6 +42,9 @@ PIXELS = frozenset(
 """Strategies that ask about pixels or images, where a dominant label and an exact one are the same: a pixel
 has one class, and whoever labels a whole image gives each of its pixels its own."""
 
+LEARNED_ALIKE = "(learned as tenth)"
+"""How the names of runs end that learn from their answers what `tenth` learns from its own."""
+
 ENTROPY_WITH_DROPOUT = "entropy (with dropout)"
 """Entropy of the network that `mc-dropout` needs: only so does a comparison tell the two strategies apart."""
 
@@ -120,7 +123,7 @@ def divide(rows: Iterable[Row], fields: Sequence[str], rounds: int | None) -> li
 
 
 def base_of(strategy: str) -> str:
-    """Return the strategy of a named run, such as ``"sp-crf (answers only)"`` or ``"tenth without flip"``."""
+    """Return the strategy of a named run: ``"sp-crf (learned as tenth)"``, ``"tenth without flip"``."""
     return strategy.partition(" ")[0]
 
 

@@ -68,7 +68,7 @@ OTHERS = (
 def look_of(strategy: str, others: Sequence[str] = ()) -> Look:
     """Return the look of a strategy; one that is not ours gets its own by its place among `others`.
 
-    A named run, ``"sp-crf (answers only)"``, has its strategy's colour and marker on a dotted line.
+    A named run, ``"sp-crf (learned as tenth)"``, has its strategy's colour and marker on a dotted line.
     """
     if strategy in LOOKS:
         return LOOKS[strategy]

@@ -65,19 +65,19 @@ def test_named_runs_stand_beside_their_strategy_and_in_no_other_table(tmp_path):
     rows = []
     for seed in range(3):
         rows += run("tenth", seed, 0.58) + run("tenth without flip", seed, 0.57)
-        rows += run("sp-crf", seed, 0.54) + run("sp-crf (answers only)", seed, 0.56)
+        rows += run("sp-crf", seed, 0.54) + run("sp-crf (learned as tenth)", seed, 0.56)
     store(tmp_path, "label_efficiency.json", rows)
     text = page(load(tmp_path))
     for title in ("Table 3.1", "Table 3.2", "Table 3.6"):
-        assert "answers only" not in section(text, title) and "without flip" not in section(text, title)
+        assert "learned as tenth" not in section(text, title) and "without flip" not in section(text, title)
     ingredients = section(text, "What each ingredient")
     line = "| `tenth without flip` − `tenth`, P = 10 % | −1.0 (0), −1.0 (1), −1.0 (2) | −1.0 | −1.0 to −1.0 |"
     assert ingredients.count(line) == 2  # val and test
     assert "sp-crf" not in ingredients
     learned = section(text, "What is learned")
-    alone = cells(learned, "`tenth` − `sp-crf (answers only)`, P = 10 %")
+    alone = cells(learned, "`tenth` − `sp-crf (learned as tenth)`, P = 10 %")
     assert alone[1:3] == ["+2.0 (0), +2.0 (1), +2.0 (2)", "+2.0"]
-    assert cells(learned, "`sp-crf (answers only)` − `sp-crf`, P = 10 %")[2:5] == [
+    assert cells(learned, "`sp-crf (learned as tenth)` − `sp-crf`, P = 10 %")[2:5] == [
         "+2.0",
         "+2.0 to +2.0",
         "above",
