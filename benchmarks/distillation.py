@@ -3,10 +3,11 @@
     python -m benchmarks.distillation --dataset camvid --weights espnetv2_s_2.0_city_1024x512.pth
 
 Trains the teachers, stores what they say together, then trains each student alone, on labels and soft labels
-together, and on soft labels only. A distilled student gets as many steps as fit into the seconds of the one
-alone; the mode ``alone-longer`` gets the seconds that the soft labels took on top. What is done is not done
-again, so a killed call is repeated. Two processes share the work with ``--part 0/2`` and ``--part 1/2``. Then
-``python -m benchmarks.distillation_runtimes`` measures how fast the results are, and writes both.
+together (by DIST, by the KL divergence, by the thesis's), and on soft labels only. A distilled student gets
+as many steps as fit into the seconds of the one alone; the mode ``alone-longer`` gets the seconds that the
+soft labels took on top. What is done is not done again, so a killed call is repeated. Two processes share the
+work with ``--part 0/2`` and ``--part 1/2``. Then ``python -m benchmarks.distillation_runtimes`` measures how
+fast the results are, and writes both.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from controller.soft_labels import ask_teachers
 from controller.standalone import Standalone, train_alone
 from tenth.progress import Progress
 from tenth.segmentation.distillation import DistillationLoss
+from tenth.segmentation.distillation.losses import USUAL_WEIGHTS
 from tenth.segmentation.distillation.teachers import temperature_of
 from tenth.segmentation.networks import NetworkSpec
-from tenth.segmentation.training import train
+from tenth.segmentation.training import LabelledImage, TrainingOptions, train
 
 IMAGENET = {"encoder": "efficientnet-lite0", "weights": "imagenet"}
 OPTIONS: dict[str, dict[str, Any]] = {"icnet": IMAGENET, "deeplabv3plus": IMAGENET, "enet": {}, "erfnet": {}}
@@ -46,7 +48,7 @@ from, while ESPNetv2 comes from Cityscapes."""
 
 TEACHER_SEED = 100  # no student is its own teacher
 STUDENTS = ("enet", "icnet", "erfnet")
-MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-thesis")
+MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-kl", "distilled-thesis")
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,13 @@ class Work:
 
 
 def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
-    """Return the loss of a student: the default one, or the thesis's, KL(student ‖ teachers) unweighted."""
+    """Return the loss of a student.
+
+    ``distilled``: DIST, the best of benchmarks.distillation_losses; ``distilled-thesis``: the thesis's,
+    KL(student ‖ teachers) unweighted; the others: KL(teachers ‖ student), rare classes weighted up.
+    """
+    if mode == "distilled":
+        return DistillationLoss(temperature_of(network, "dist"), weight=USUAL_WEIGHTS["dist"], form="dist")
     if mode == "distilled-thesis":
         return DistillationLoss(temperature_of(network), direction="student-teacher")
     hard_weight = 0.0 if mode == "kl-only" else 1.0
@@ -119,10 +127,15 @@ def teach(work: Work, network: str) -> dict[str, Any]:
 
 def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
     """Train a student in one of `MODES`."""
-    job = work.training(network, "students", steps_of(work, network, mode), seed)
+    job = work.training(network, folder_of(mode), steps_of(work, network, mode), seed)
     if mode.startswith("alone"):
         return train_alone(job, work.progress)
     return distill(job, teachers_of(work), [], loss_of(network, mode), work.progress)
+
+
+def folder_of(mode: str) -> str:
+    """Return the folder of a mode's students: those in one share their soft labels, of one temperature."""
+    return "students-dist" if mode == "distilled" else "students"
 
 
 def teachers_of(work: Work) -> list[str]:
@@ -137,21 +150,25 @@ def steps_of(work: Work, network: str, mode: str) -> int:
     seconds: dict[str, float] = work.report(f"step-{network}")
     if mode == "alone-longer":
         return round(work.steps + seconds["soft_labels"] / seconds["alone"])
-    return round(work.steps * seconds["alone"] / seconds["distilled"])
+    return round(work.steps * seconds["alone"] / seconds[loss_of(network, mode).form])
 
 
 def step_seconds(work: Work, network: str, steps: int = 5, repeats: int = 5) -> dict[str, float]:
     """Return the seconds of a step alone and distilled, measured in turns, and of all soft labels."""
-    job = work.training(network, "students", steps, 0)
+    job = work.training(network, folder_of("distilled"), steps, 0)
     material = read_material(job, None, work.progress)
-    taught = ask_teachers(job, teachers_of(work), [], material, work.progress)
-    images = material.splits["train"]
+    taught = ask_teachers(job, teachers_of(work), [], material, work.progress, "dist")
     module = NetworkSpec(network, len(material.dataset.classes), job.network_options).build()
-    taken: dict[str, list[float]] = {"distilled": [], "alone": []}
+    ways: dict[str, tuple[Sequence[LabelledImage], TrainingOptions]] = {
+        "alone": (material.splits["train"], job.options()),
+        "dist": (taught.images, job.options(loss_of(network))),
+        # What the soft labels say does not change what a step takes.
+        "kl": (taught.images, job.options(loss_of(network, "distilled-kl"))),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
-        options = job.options(loss_of(network))
-        taken["distilled"].append(train(module, taught.images, options).seconds / steps)
-        taken["alone"].append(train(module, images, job.options()).seconds / steps)
+        for name, (images, options) in ways.items():
+            taken[name].append(train(module, images, options).seconds / steps)
     return {name: median(times) for name, times in taken.items()} | {"soft_labels": taught.seconds}
 
 

@@ -91,7 +91,7 @@ def distill(
     """
     spec, options = prepare(job, FolderDataset(job.dataset), loss)
     material = read_material(job, unlabelled, progress)
-    taught = ask_teachers(job, teachers, temperatures, material, progress)
+    taught = ask_teachers(job, teachers, temperatures, material, progress, loss.form)
     # From here on no teacher is in memory.
     student = learn(job, spec, options, material, taught, progress)
     report: dict[str, Any] = plain(

@@ -11,6 +11,7 @@ from controller.model_folder import holds_version, require_classes
 from tenth.errors import ConfigurationError
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation.huggingface import PREFIX, find_model
+from tenth.segmentation.distillation.losses import Form
 from tenth.segmentation.distillation.teachers import temperature_of
 from tenth.segmentation.networks import NetworkSpec
 from tenth.workspace.models import LoadedModel, ModelInfo, ModelStore
@@ -140,8 +141,10 @@ def load_teacher(text: str, dataset: FolderDataset) -> Teacher:
     return find_teacher(text, dataset).load()
 
 
-def temperatures_of(teachers: Sequence[Teacher | FoundTeacher], given: Sequence[float]) -> list[float]:
-    """Return one temperature a teacher: those given, in order, or the thesis's by network.
+def temperatures_of(
+    teachers: Sequence[Teacher | FoundTeacher], given: Sequence[float], form: Form = "kl"
+) -> list[float]:
+    """Return one temperature a teacher: those given, in order, or the usual ones by network and form.
 
     Raises
     ------
@@ -153,4 +156,4 @@ def temperatures_of(teachers: Sequence[Teacher | FoundTeacher], given: Sequence[
             f"{len(given)} temperatures do not fit {len(teachers)} teachers; give one for each, in order, "
             "or none."
         )
-    return list(given) or [temperature_of(teacher.info.spec.name) for teacher in teachers]
+    return list(given) or [temperature_of(teacher.info.spec.name, form) for teacher in teachers]

@@ -25,6 +25,7 @@ from controller.seconds import SecondsLog
 from controller.standalone import Images, Standalone
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.distillation import Ensemble, RememberedSoftLabels, SoftLabelStore, class_weights
+from tenth.segmentation.distillation.losses import Form
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
     TaughtImage,
@@ -157,6 +158,7 @@ def ask_teachers(
     given: Sequence[float],
     material: Material,
     progress: Progress = SILENT,
+    form: Form = "kl",
 ) -> Taught:
     """Measure the teachers, weigh them class by class, store their soft labels.
 
@@ -174,6 +176,8 @@ def ask_teachers(
         The images.
     progress : Progress, optional
         Where bars are shown.
+    form : str, optional
+        What is learned from them, for `temperatures_of`.
 
     Raises
     ------
@@ -181,7 +185,7 @@ def ask_teachers(
         When a teacher or an image cannot be used.
     """
     teachers = find_teachers(texts, material.dataset)
-    temperatures = temperatures_of(teachers, given)
+    temperatures = temperatures_of(teachers, given, form)
     asking = Asking(job, teachers, material, progress)
     job.out.mkdir(parents=True, exist_ok=True)
     # Of several students in one folder the first has the teachers asked; the others wait for it.

@@ -164,7 +164,7 @@ def loss_of(loop: Loop) -> DistillationLoss:
     """Return what the student learns from labels and soft labels."""
     settings = loop.config.distill
     return DistillationLoss(
-        settings.student_temperature or temperature_of(settings.student),
+        settings.student_temperature or temperature_of(settings.student, settings.form),
         weight=settings.weight or USUAL_WEIGHTS[settings.form],
         form=settings.form,
         direction=settings.direction,

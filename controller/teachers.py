@@ -122,13 +122,14 @@ def load_teachers(loop: Loop, name: str) -> list[RoundTeacher]:
 
 
 def _loaded(loop: Loop, name: str, teacher: Named) -> RoundTeacher:
+    form = loop.config.distill.form
     if not teacher.text:
         network, spec = trained_network(loop, name), loop.network_spec
         identity = f"{spec.name}:{digest_of(network.state_dict())}"
-        temperature = teacher.temperature or temperature_of(spec.name)
+        temperature = teacher.temperature or temperature_of(spec.name, form)
         return RoundTeacher(NEW, NEW, identity, temperature, network)
     found = found_teacher(loop, teacher).load()
-    (temperature,) = temperatures_of([found], [teacher.temperature] if teacher.temperature else [])
+    (temperature,) = temperatures_of([found], [teacher.temperature] if teacher.temperature else [], form)
     return RoundTeacher(teacher.name, found.info.version, found.identity, temperature, found.model.network)
 
 

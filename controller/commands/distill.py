@@ -46,12 +46,13 @@ from controller.training_options import training_options
     "--temperatures",
     multiple=True,
     type=float,
-    help="One for each teacher, in order; by default the thesis's: ICNet 4, ERFNet 3, DeepLab 5, others 4.",
+    help="One for each teacher, in order; by default, for kl, the thesis's: ICNet 4, ERFNet 3, DeepLab 5, "
+    "others 4; for cwd and dist 1.",
 )
 @click.option(
     "--student-temperature",
     type=float,
-    help="By default the thesis's: ENet 5, ICNet 4, ERFNet 3, others 4.",
+    help="By default, for kl, the thesis's: ENet 5, ICNet 4, ERFNet 3, others 4; for cwd and dist 1.",
 )
 @click.option(
     "--form",
@@ -129,7 +130,7 @@ def command(
     from tenth.segmentation.distillation.teachers import temperature_of
 
     loss = DistillationLoss(
-        temperature_of(student) if student_temperature is None else student_temperature,
+        temperature_of(student, form) if student_temperature is None else student_temperature,
         weight=USUAL_WEIGHTS[form] if weight is None else weight,
         form=form,
         direction=direction,

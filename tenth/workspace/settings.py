@@ -318,10 +318,14 @@ class DistillSection(Section):
     )
     temperatures: Annotated[tuple[float, ...], PlainValidator(checks.temperatures)] = Field(
         default=(),
-        description="One for each entry of teachers; []: the thesis's (ICNet 4, ERFNet 3, DeepLab 5), or 4.",
+        description="One for each entry of teachers; []: for 'kl' the thesis's (ICNet 4, ERFNet 3, "
+        "DeepLab 5), or 4; for the others 1.",
     )
     student_temperature: float = Field(
-        default=0.0, ge=0, le=1000, description="0: the thesis's (ENet 5, ICNet 4, ERFNet 3), or 4."
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="0: for 'kl' the thesis's (ENet 5, ICNet 4, ERFNet 3), or 4; for the others 1.",
     )
     form: Literal["kl", "cwd", "dist"] = Field(
         default="kl",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.distillation.ensemble import Ensemble
+from tenth.segmentation.distillation.losses import Form
 from tenth.segmentation.distillation.remembered import SoftLabels
 from tenth.segmentation.distillation.store import SoftLabelStore
 from tenth.segmentation.evaluation import LabelledSample
@@ -26,9 +27,19 @@ THESIS_TEMPERATURES = {"icnet": 4.0, "erfnet": 3.0, "deeplabv3": 5.0, "deeplabv3
 """By network: the thesis's, for teachers (ICNet, ERFNet, DeepLab) and for students (ICNet, ERFNet, ENet)."""
 
 
-def temperature_of(network: str) -> float:
-    """Return the thesis's temperature of a network, 4 (its middle one) where it has none."""
-    return THESIS_TEMPERATURES.get(network, 4.0)
+def temperature_of(network: str, form: Form = "kl") -> float:
+    """Return the usual temperature of a network, as a teacher or as a student.
+
+    Parameters
+    ----------
+    network : str
+        Its registered name.
+    form : str, optional
+        What is learned. ``"kl"``: the thesis's temperature, 4 (its middle one) where it has none. ``"cwd"``
+        and ``"dist"``: 1; they see classes that are less likely without softening, and softened they taught
+        less (docs/results.md).
+    """
+    return THESIS_TEMPERATURES.get(network, 4.0) if form == "kl" else 1.0
 
 
 class EnsemblePredictor(ImagePredictor):
