@@ -74,7 +74,9 @@ class Work:
     steps: int
     progress: Progress
 
-    def training(self, network: str, folder: str, steps: int, seed: int) -> Standalone:
+    def training(
+        self, network: str, folder: str, steps: int, seed: int, size: tuple[int, int] | None = None
+    ) -> Standalone:
         """Return the training of a network, the result of which goes to a folder of the work's."""
         options = OPTIONS.get(network)
         if options is None:
@@ -84,7 +86,7 @@ class Work:
             self.folder / folder,
             network,
             steps,
-            self.size,
+            size or self.size,
             options,
             learning_rate=RATES[network],
             seed=seed,
@@ -131,6 +133,18 @@ def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
     if mode.startswith("alone"):
         return train_alone(job, work.progress)
     return distill(job, teachers_of(work), [], loss_of(network, mode), work.progress)
+
+
+def words_of(loss: DistillationLoss | None) -> str:
+    """Return what people call a loss; ``None``: that of the labels alone."""
+    if loss is None:
+        return "cross-entropy"
+    between = "student ‖ teachers" if loss.direction == "student-teacher" else "teachers ‖ student"
+    by = "pixel and class" if loss.reduction == "pixels-classes" else "pixel"
+    weighted = ", class-weighted" if loss.class_weighted else ""
+    names = {"kl": f"KL({between}) by {by}{weighted}", "cwd": "CWD", "dist": "DIST"}
+    soft = f"{loss.weight:g} · {names[loss.form]}, T {loss.temperature:g}"
+    return f"cross-entropy + {soft}" if loss.hard_weight else soft
 
 
 def folder_of(mode: str) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.distillation import MODES, STUDENTS, TEACHERS, Work, loss_of, parser, work_of
+from benchmarks.distillation import MODES, STUDENTS, TEACHERS, Work, loss_of, parser, words_of, work_of
 from benchmarks.jobs import RESULTS, processor
 from controller.maps import Division, View
 from controller.selection import budget_pixels
@@ -41,7 +41,6 @@ from tenth.workspace.models import LoadedModel, ModelStore
 
 TORCH = "torch f32"
 REGION_PIXELS = 40
-THESIS = "student ‖ teachers"
 
 Build = Callable[[LoadedModel, tuple[int, int]], ImagePredictor]
 
@@ -89,7 +88,7 @@ class Trained:
     def runtimes(self, first_seed: int) -> list[str]:
         """Return the runtimes that it is measured in; no bfloat16 where the processor only emulates it."""
         every = [TORCH, "torch bf16"] if self.ensemble is not None else list(RUNTIMES)
-        wanted = self.seed == first_seed and self.mode == "distilled" and THESIS not in self.loss
+        wanted = self.seed == first_seed and self.mode == "distilled" and "DIST" in self.loss
         if self.ensemble is None and not wanted:
             return [TORCH]
         native = prefers_bf16(torch.device("cpu"))
@@ -105,9 +104,11 @@ def trained(work: Work, seeds: list[int]) -> dict[str, Trained]:
         for network in STUDENTS:
             for mode in MODES:
                 _add(found, work, f"{network}-{mode}-s{seed}", network, mode)
-    taught = next((work.report(name) for name, each in found.items() if each.mode == "distilled"), None)
-    if taught:
-        found["ensemble"] = _ensemble([found[f"teacher-{network}"] for network in TEACHERS], taught)
+    # Those that were taught alike have the same ensemble.
+    taught = {each.loss: work.report(name) for name, each in found.items() if each.mode == "distilled"}
+    for report in taught.values():
+        ensemble = _ensemble([found[f"teacher-{network}"] for network in TEACHERS], report)
+        found[f"ensemble: {ensemble.loss}"] = ensemble
     return found
 
 
@@ -116,21 +117,12 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
         return
     report = work.report(name)
     folder = Path(report["folder"])
-    kind = {"alone-longer": "alone", "distilled-thesis": "distilled"}.get(mode, mode)
+    loss = None if mode in ("teacher", "alone", "alone-longer") else loss_of(network, mode)
+    kind = mode if mode == "kl-only" else mode.partition("-")[0]
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
     figures = report["models"]["student"]["splits"] if "models" in report else report["splits"]
-    found[name] = Trained(network, kind, report["seed"], _loss(network, mode), seconds, figures, [model])
-
-
-def _loss(network: str, mode: str) -> str:
-    if mode in ("teacher", "alone", "alone-longer"):
-        return "cross-entropy"
-    loss = loss_of(network, mode)
-    between = THESIS if loss.direction == "student-teacher" else "teachers ‖ student"
-    weighted = ", class-weighted" if loss.class_weighted else ""
-    divergence = f"{loss.weight:g} · KL({between}) by pixel and class{weighted}, T {loss.temperature:g}"
-    return divergence if mode == "kl-only" else f"cross-entropy + {divergence}"
+    found[name] = Trained(network, kind, report["seed"], words_of(loss), seconds, figures, [model])
 
 
 def _ensemble(teachers: list[Trained], report: Mapping[str, Any]) -> Trained:

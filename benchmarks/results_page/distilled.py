@@ -18,8 +18,6 @@ from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
 
 TORCH = "torch f32"
-THESIS = "student ‖ teachers"
-"""In the loss of those that were distilled by the thesis's loss."""
 PRINTED = {"enet": (52.3, 55.8, 52.0), "icnet": (54.7, 57.8, 54.4), "erfnet": (72.34, 72.2, 69.3)}
 """Tables 4.3 and 4.4 of the thesis, Cityscapes val: alone, distilled, by the soft labels only."""
 
@@ -27,9 +25,17 @@ MODES = {
     "alone": "alone, as many seconds",
     "alone, longer": "alone, the soft labels' seconds on top",
     "distilled": "distilled",
-    "distilled, thesis": "distilled, the thesis's loss",
-    "kl-only": "soft labels only",
+    "distilled, kl": "distilled, by KL(teachers ‖ student)",
+    "distilled, thesis": "distilled, by the thesis's loss",
+    "kl-only": "soft labels only, by KL(teachers ‖ student)",
 }
+
+VARIANTS = {
+    "-alone-longer-": "alone, longer",
+    "-distilled-kl-": "distilled, kl",
+    "-distilled-thesis-": "distilled, thesis",
+}
+"""In the names of jobs: what the rows call alone or distilled, and this page tells apart."""
 
 
 def distillation(results: Results) -> list[str]:
@@ -57,12 +63,11 @@ def distillation(results: Results) -> list[str]:
 
 
 def mark_variants(rows: Iterable[Row], jobs: Iterable[str]) -> None:
-    """Tell students by the thesis's loss, and those alone with more seconds, by the names of their jobs."""
+    """Tell students by other losses, and those alone with more seconds, by the names of their jobs."""
     for row, job in zip(rows, chain(jobs, repeat("")), strict=False):
-        if row["mode"] == "distilled" and THESIS in row["loss"]:
-            row["mode"] = "distilled, thesis"
-        if "-alone-longer-" in job:
-            row["mode"] = "alone, longer"
+        for part, mode in VARIANTS.items():
+            if part in job:
+                row["mode"] = mode
 
 
 def _words(about: Mapping[str, Any]) -> list[str]:
@@ -81,12 +86,11 @@ def _words(about: Mapping[str, Any]) -> list[str]:
         f"{about.get('hardware', 'unknown hardware')}; a distilled student got as many steps as fit into "
         "those of one alone, by the seconds of a step of each, measured in turns; the seconds here were "
         "taken while other work kept the machine busy, so they differ where they should be equal. "
-        "Learning rates and the direction of the divergence were chosen on val. Its class weights were "
-        "tried on val in trainings of 500 steps at 120×90, one seed each, where they made no difference "
-        "beyond chance; they were kept before these students were trained. Nothing was chosen by test. The "
-        "steps are what the time at hand allowed. The thesis's loss is λ = 100 "
-        "times KL(student ‖ teachers); *distilled* takes KL(teachers ‖ student), in which pixels of rare "
-        "classes count more, as they do in the cross-entropy.",
+        "Learning rates and losses were chosen on val, the latter by the short trainings below, nothing by "
+        "test. The steps are what the time at hand allowed. *Distilled* learns by DIST (arXiv 2205.10536), "
+        "weight 1, from teachers at temperature 1. *By KL* takes λ = 100 times KL(teachers ‖ student), in "
+        "which pixels of rare classes count more, as they do in the cross-entropy, at the thesis's "
+        "temperatures; the thesis's loss is λ = 100 times KL(student ‖ teachers), unweighted.",
         "",
         f"    {about.get('command', '')}",
         "",
@@ -100,7 +104,9 @@ def _of(rows: Sequence[Row], mode: str, network: str | None = None) -> dict[int,
 
 def _goals(rows: Sequence[Row]) -> list[str]:
     body = []
-    ensemble = next(iter(_of(rows, "ensemble").values()), None)
+    # One for each set of temperatures; val says which counts.
+    ensembles = [row for row in rows if row["mode"] == "ensemble"]
+    ensemble = max(ensembles, key=lambda row: float(row["miou_val"]), default=None)
     teachers = [row for row in rows if row["mode"] == "teacher"]
     if ensemble and teachers:
         best = max(teachers, key=lambda row: float(row["miou_val"]))
@@ -185,13 +191,14 @@ def _ensemble_on_test(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str
     body = [
         [
             row["network"],
+            row["loss"].partition("as weights, ")[2] or NOTHING,
             points(row["miou_val"]),
             points(row["miou_test"]),
             *map(points, row["class_iou_test"]),
         ]
         for row in chosen
     ]
-    head = ["network", "val", "test", *about.get("classes", [])]
+    head = ["network", "temperatures", "val", "test", *about.get("classes", [])]
     return [
         "## Table 4.2: the teachers and their ensemble on val and test",
         "",
@@ -253,7 +260,9 @@ def _without_class_weights(results: Results) -> list[str]:
         "bfloat16, which others only emulate.",
         "",
         *table(head, body),
-        *_times_table(row for row in every if row["mode"] != "distilled" or THESIS in row["loss"]),
+        *_times_table(
+            row for row in every if row["mode"] != "distilled" or "student ‖ teachers" in row["loss"]
+        ),
         *_asked_alike(results.documents.get(THESIS_LOSS_DETAILS, {}).get("runs", [])),
     ]
 
@@ -306,7 +315,7 @@ def _times_table(given: Iterable[Row]) -> list[str]:
     for row in sorted(chosen, key=lambda each: float(each["train_seconds"])):
         key = (row["network"], row["mode"], row["runtime"])
         if key in seen:
-            continue  # the one that trained longer is the same network
+            continue  # the one that trained longer, or at other temperatures, is the same network
         seen.add(key)
         body.append(
             [
