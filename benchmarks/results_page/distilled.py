@@ -14,6 +14,7 @@ from benchmarks.results_page.load import (
     THESIS_LOSS_DETAILS,
     Results,
 )
+from benchmarks.results_page.measurements import losses
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
 
@@ -55,6 +56,7 @@ def distillation(results: Results) -> list[str]:
         *_ensemble_on_train(about),
         *_ensemble_on_test(plain, about),
         *_students(plain),
+        *losses(results),
         *_without_class_weights(results),
         *_classes(plain, about),
         *_times(rows),

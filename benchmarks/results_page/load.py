@@ -26,6 +26,8 @@ THESIS_LOSS, THESIS_LOSS_DETAILS = (
 
 SOFT_LABELS = "soft_labels.json"
 
+LOSSES = "distillation_losses.json"
+
 MORE = (
     *DETAILS,
     DISTILLATION,
@@ -35,6 +37,7 @@ MORE = (
     "espnetv2_zero_shot.json",
     "training_settings.json",
     SOFT_LABELS,
+    LOSSES,
 )
 
 

@@ -1,13 +1,13 @@
-"""Sections that show what a file holds: the Cityscapes model as it comes, CRF modes, soft labels."""
+"""Sections that show what a file holds: the Cityscapes model as it comes, CRF modes, soft labels, losses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.results_page.load import SOFT_LABELS, Results
+from benchmarks.results_page.load import LOSSES, SOFT_LABELS, Results
 from benchmarks.results_page.rows import Row
-from benchmarks.results_page.words import NOTHING, flat, percent, plain, points, table
+from benchmarks.results_page.words import NOTHING, flat, percent, plain, points, signed, table
 
 ZERO_SHOT = (
     "scale",
@@ -83,6 +83,35 @@ def training_settings(results: Results) -> list[str]:
         "their own, given there."
     )
     return as_measured(results, "training_settings.json", "Learning rates, class weights and zoom", says)
+
+
+def losses(results: Results) -> list[str]:
+    """Return the section on what students learn soft labels by; nothing before it was measured."""
+    document = results.documents.get(LOSSES, {})
+    scores: dict[tuple[str, str], dict[int, float]] = {}
+    for row in document.get("rows", []):
+        scores.setdefault((row["network"], row["loss"]), {})[row["seed"]] = row["miou_val"]
+    if not scores:
+        return []
+    body = []
+    for (network, loss), found in scores.items():
+        alone = scores.get((network, "cross-entropy"), {})
+        gains = [f"{signed(found[seed] - alone[seed])} ({seed})" for seed in found if seed in alone]
+        by_seed = ", ".join(f"{points(score)} ({seed})" for seed, score in found.items())
+        body.append([network, loss, by_seed, NOTHING if loss == "cross-entropy" else ", ".join(gains)])
+    about = document["about"]
+    steps = {row["network"]: row["steps"] for row in document["rows"]}
+    return [
+        "## Losses of the students, in short trainings",
+        "",
+        f"Students on images of {about['size'].replace('x', '×')}, "
+        + ", ".join(f"{network} {count} steps" for network, count in steps.items())
+        + ", all as many steps as the one alone; the seed in brackets. The teachers are those of the tables "
+        "above and look at the larger images, at the student's temperature T where that is 1, else at the "
+        "thesis's. KL *by pixel and class* divides by both counts, as the thesis's λ = 100 wants.",
+        "",
+        *table(["network", "loss", "val", "above alone"], body),
+    ]
 
 
 def crf_modes(results: Results) -> list[str]:

@@ -98,6 +98,23 @@ def test_runtimes_and_what_bfloat16_asks(tmp_path):
     assert cells(text, "enet-distilled-s0", "openvino bf16")[2:] == ["91.2 %", "88.0 %"]
 
 
+def test_losses_are_compared_with_the_student_alone_of_the_same_seed(tmp_path):
+    rows = [
+        {"network": "enet", "steps": 6, "seed": seed, "loss": loss, "miou_val": score}
+        for seed, loss, score in (
+            (0, "cross-entropy", 0.28),
+            (0, "cross-entropy + 1 · DIST, T 1", 0.376),
+            (1, "cross-entropy + 1 · DIST, T 1", 0.35),
+            (1, "cross-entropy", 0.3),
+        )
+    ]
+    about = {"size": "120x90"}
+    (tmp_path / "distillation_losses.json").write_text(json.dumps({"about": about, "rows": rows}))
+    text = section(written(tmp_path, [row("enet", "alone", 0.3)]), "Losses of the students")
+    assert cells(text, "enet", "cross-entropy")[2:] == ["28.0 (0), 30.0 (1)", "–"]
+    assert cells(text, "enet", "cross-entropy + 1 · DIST, T 1")[3] == "+9.6 (0), +5.0 (1)"
+
+
 def test_the_series_without_class_weights_keeps_its_own_losses(tmp_path):
     rows = [
         row("enet", "alone", 0.39),
