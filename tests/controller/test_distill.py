@@ -52,9 +52,9 @@ def teachers(world):
     return Path(first), Path(second)
 
 
-def arguments(world, teachers, *more):
+def arguments(world, teachers, *more, temperatures=("--temperatures", 4, 3)):
     first, second = teachers
-    given = ("--teachers", f"one={first}", f"two={second}", "--temperatures", 4, 3)
+    given = ("--teachers", f"one={first}", f"two={second}", *temperatures)
     data = ("--dataset", world / "scenes", "--student", "icnet", "--iterations", 3)
     return ("distill", *data, *given, *TINY, *COMMON, *more)
 
@@ -91,7 +91,7 @@ def test_end_to_end(capsys, world, teachers, tmp_path):
     ("options", "expected"),
     [
         ((), {"form": "kl", "weight": 100.0, "class_weighted": True, "reduction": "pixels-classes"}),
-        (("--form", "cwd"), {"form": "cwd", "weight": 3.0}),
+        (("--form", "cwd"), {"form": "cwd", "weight": 3.0, "temperature": 1.0}),
         (("--form", "dist", "--temperature-squared"), {"weight": 1.0, "temperature_squared": True}),
         (
             ("--direction", "student-teacher", "--no-class-weighted", "--reduction", "pixels"),
@@ -104,6 +104,15 @@ def test_every_form_of_the_loss_can_be_asked_for(capsys, world, teachers, tmp_pa
     code, out, error = run(capsys, *arguments(world, teachers, "--out", tmp_path / "students", *options))
     assert code == 0, error
     assert expected.items() <= json.loads(out)["loss"].items()
+
+
+@pytest.mark.parametrize(("form", "temperature"), [("kl", 4.0), ("dist", 1.0)])
+def test_the_form_says_how_soft_teachers_are(capsys, world, teachers, tmp_path, form, temperature):
+    given = arguments(world, teachers, "--out", tmp_path / "students", "--form", form, temperatures=())
+    code, out, error = run(capsys, *given)
+    assert code == 0, error
+    models = json.loads(out)["models"]
+    assert [models[name]["temperature"] for name in ("one", "two")] == [temperature] * 2
 
 
 @pytest.mark.parametrize(
@@ -179,7 +188,8 @@ def test_teachers_by_workspace_and_what_is_refused(world, teachers, tmp_path):
     with pytest.raises(ConfigurationError, match="same classes"):
         load_teacher(f"a={folder}", other)
     assert temperatures_of([found, found], []) == [4.0, 4.0]
-    assert temperatures_of([found, found], [1.0, 2.0]) == [1.0, 2.0]
+    assert temperatures_of([found, found], [], "dist") == [1.0, 1.0]
+    assert temperatures_of([found, found], [1.0, 2.0], "dist") == [1.0, 2.0]
     with pytest.raises(ConfigurationError, match="1 temperatures do not fit 2 teachers"):
         temperatures_of([found, found], [1.0])
 

@@ -58,8 +58,9 @@ class Killed(BaseException):
     ("changed", "expected"),
     [
         ({}, {"form": "kl", "weight": 100.0, "temperature": 5.0, "class_weighted": True}),
-        ({"form": "cwd"}, {"form": "cwd", "weight": 3.0}),
+        ({"form": "cwd"}, {"form": "cwd", "weight": 3.0, "temperature": 1.0}),
         ({"form": "dist", "weight": 2.0, "temperature_squared": True}, {"form": "dist", "weight": 2.0}),
+        ({"form": "dist", "student_temperature": 2.0}, {"weight": 1.0, "temperature": 2.0}),
         ({"reduction": "pixels", "class_weighted": False}, {"reduction": "pixels", "class_weighted": False}),
     ],
 )

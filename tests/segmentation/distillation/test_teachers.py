@@ -88,3 +88,4 @@ def test_figures_as_json_and_temperatures():
         5,
         4,
     ]
+    assert temperature_of("enet", "cwd") == temperature_of("icnet", "dist") == 1
