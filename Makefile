@@ -12,6 +12,10 @@ THEIRS := .venv-label-studio
 KEEP ?=
 DATA ?=
 
+# Several processes share the tests; threads of one would only be in the way of the others.
+WORKERS := -n auto --maxprocesses 4 --dist loadgroup
+EACH := OMP_NUM_THREADS=1
+
 export PIP_NO_INPUT := 1
 # A variable that leaks in from somebody's shell must not decide which packages we see.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -26,7 +30,7 @@ test: prerequisites-browser
 	$(OURS)/bin/ruff check .
 	$(OURS)/bin/ruff format --check .
 	$(OURS)/bin/mypy
-	TENTH_LABEL_STUDIO="$(CURDIR)/$(THEIRS)/bin/label-studio" $(OURS)/bin/python -m pytest
+	$(EACH) TENTH_LABEL_STUDIO="$(CURDIR)/$(THEIRS)/bin/label-studio" $(OURS)/bin/python -m pytest $(WORKERS)
 
 fast-test: $(OURS)/.installed
 	$(OURS)/bin/python -m pytest -m "not slow and not system"

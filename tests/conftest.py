@@ -18,6 +18,13 @@ settings.load_profile("tenth")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share what is expensive on one worker: a file's, and all that drive Label Studio."""
+    for item in items:
+        group = "system" if item.get_closest_marker("system") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def save_segformer() -> Callable[..., Any]:
     """Return a function that saves a SegFormer of random weights the way its library does."""
