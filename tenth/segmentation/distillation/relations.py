@@ -11,6 +11,7 @@ from torch import Tensor
 
 _NOWHERE = -1e4  # as a logarithm: e to the power of it is 0, and unlike -inf it multiplies with 0
 _EPSILON = 1e-8
+_POSITIONS = (0, 2, 3)
 
 
 def channel_wise(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
@@ -57,16 +58,27 @@ def relational(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     Tensor
         In 0..4; 0 with no pixel to count.
     """
-    ours, theirs = student.movedim(1, -1)[counted], teacher.movedim(1, -1)[counted]
-    if not len(ours):
-        return ours.sum()
-    between = 1 - _correlation(ours, theirs).mean()
-    within = 1 - _correlation(ours.T, theirs.T).mean()
-    return between + within
+    weight = counted[:, None].to(student.dtype)
+    pixels = weight.sum().clamp_min(1)
+    between = _cosine(_centred(student, (1,)), _centred(teacher, (1,)), (1,))
+    ours, theirs = (
+        (each - (each * weight).sum(_POSITIONS, keepdim=True) / pixels) * weight
+        for each in (student, teacher)
+    )
+    within = _cosine(ours, theirs, _POSITIONS)
+    loss = (weight - between * weight).sum() / pixels + (1 - within).mean()
+    return loss * counted.any()
 
 
-def _correlation(a: Tensor, b: Tensor) -> Tensor:
-    """Return Pearson's correlation of each row of a with that of b; 0 where one is constant."""
-    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    norms: Tensor = torch.linalg.vector_norm(a, dim=1) * torch.linalg.vector_norm(b, dim=1)
-    return (a * b).sum(1) / (norms + _EPSILON)
+def _centred(a: Tensor, dims: tuple[int, ...]) -> Tensor:
+    return a - a.mean(dims, keepdim=True)
+
+
+def _cosine(a: Tensor, b: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Return the cosine between a and b over `dims`; 0 where one is zero, and so is its gradient.
+
+    Of what is centred it is Pearson's correlation. Sums of squares instead of norms, and the mask as a factor
+    instead of an index: half of the time on the CPU.
+    """
+    squares = (a * a).sum(dims, keepdim=True) * (b * b).sum(dims, keepdim=True)
+    return (a * b).sum(dims, keepdim=True) / (squares + _EPSILON**2).sqrt()
