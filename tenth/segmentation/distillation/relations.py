@@ -6,7 +6,6 @@ number a pixel, which the softmax takes away.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 _NOWHERE = -1e4  # as a logarithm: e to the power of it is 0, and unlike -inf it multiplies with 0
