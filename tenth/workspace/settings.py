@@ -328,9 +328,9 @@ class DistillSection(Section):
         description="0: for 'kl' the thesis's (ENet 5, ICNet 4, ERFNet 3), or 4; for the others 1.",
     )
     form: Literal["kl", "cwd", "dist"] = Field(
-        default="kl",
-        description="What is learned from the soft labels: each pixel's distribution ('kl'), where each "
-        "class is ('cwd', channel-wise), or how pixels and classes relate ('dist').",
+        default="dist",
+        description="What is learned from the soft labels: each pixel's distribution ('kl', the thesis's), "
+        "where each class is ('cwd', channel-wise), or how pixels and classes relate ('dist').",
     )
     weight: float = Field(
         default=0.0,
@@ -378,6 +378,18 @@ class DistillSection(Section):
             raise ValueError(
                 f"temperatures has {len(self.temperatures)} numbers for {len(self.teachers)} entries of "
                 "teachers. Give one for each, in order, or []"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_form(self) -> DistillSection:
+        fields = type(self).model_fields
+        of_kl = ("direction", "reduction", "class_weighted")
+        changed = [name for name in of_kl if getattr(self, name) != fields[name].default]
+        if self.form != "kl" and changed:
+            raise ValueError(
+                f"{changed[0]} = {getattr(self, changed[0])!r} is of form = 'kl', and form is '{self.form}'. "
+                "Set form = 'kl', or leave it out"
             )
         return self
 

@@ -76,8 +76,8 @@ def test_end_to_end(capsys, world, teachers, tmp_path):
         for figures in model["splits"].values():
             known = [iou for iou in figures["class_iou"] if iou is not None]
             assert figures["miou"] == pytest.approx(np.mean(known))
-    assert report["loss"]["weight"] == 100
-    assert report["loss"]["temperature"] == 4
+    assert report["loss"]["form"] == "dist"
+    assert report["loss"]["temperature"] == 1
     assert report["images"] == {"train": 3, "unlabelled": 0}
     assert report["train_seconds"] > 0
     loaded = ModelStore(folder.parent).load(folder.name)
@@ -90,11 +90,20 @@ def test_end_to_end(capsys, world, teachers, tmp_path):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ((), {"form": "kl", "weight": 100.0, "class_weighted": True, "reduction": "pixels-classes"}),
+        ((), {"form": "dist", "weight": 1.0}),
+        (("--form", "kl"), {"weight": 100.0, "class_weighted": True, "reduction": "pixels-classes"}),
         (("--form", "cwd"), {"form": "cwd", "weight": 3.0, "temperature": 1.0}),
         (("--form", "dist", "--temperature-squared"), {"weight": 1.0, "temperature_squared": True}),
         (
-            ("--direction", "student-teacher", "--no-class-weighted", "--reduction", "pixels"),
+            (
+                "--form",
+                "kl",
+                "--direction",
+                "student-teacher",
+                "--no-class-weighted",
+                "--reduction",
+                "pixels",
+            ),
             {"direction": "student-teacher", "class_weighted": False, "reduction": "pixels"},
         ),
         (("--form", "dist", "--weight", "7", "--kl-only"), {"weight": 7.0, "hard_weight": 0.0}),
@@ -124,6 +133,7 @@ def test_the_form_says_how_soft_teachers_are(capsys, world, teachers, tmp_path, 
         (("--option", "weights=imagenet"), "width = 1 only"),
         (("--kl-only", "--weight", 0), "neither the soft labels nor the labels"),
         (("--learning-rate", 0), "learning_rate = 0"),
+        (("--no-class-weighted",), "--class-weighted is of --form kl, and the form is 'dist'"),
     ],
 )
 def test_a_student_that_cannot_be_trained_is_refused_before_any_work(

@@ -57,11 +57,15 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({}, {"form": "kl", "weight": 100.0, "temperature": 5.0, "class_weighted": True}),
+        ({}, {"form": "dist", "weight": 1.0, "temperature": 1.0}),
+        ({"form": "kl"}, {"weight": 100.0, "temperature": 5.0, "class_weighted": True}),
         ({"form": "cwd"}, {"form": "cwd", "weight": 3.0, "temperature": 1.0}),
-        ({"form": "dist", "weight": 2.0, "temperature_squared": True}, {"form": "dist", "weight": 2.0}),
-        ({"form": "dist", "student_temperature": 2.0}, {"weight": 1.0, "temperature": 2.0}),
-        ({"reduction": "pixels", "class_weighted": False}, {"reduction": "pixels", "class_weighted": False}),
+        ({"weight": 2.0, "temperature_squared": True}, {"weight": 2.0, "temperature_squared": True}),
+        ({"student_temperature": 2.0}, {"weight": 1.0, "temperature": 2.0}),
+        (
+            {"form": "kl", "reduction": "pixels", "class_weighted": False},
+            {"reduction": "pixels", "class_weighted": False},
+        ),
     ],
 )
 def test_the_configuration_chooses_the_loss(changed, expected):
@@ -113,7 +117,7 @@ def test_the_student_is_served_and_the_large_network_asks(taught_folder):
     assert find_version(loop, 0, ROLE) == student
     info = models.info(student)
     assert info.parents == (large,)
-    assert info.training["teachers"] == [{"name": "new", "version": large, "temperature": 4.0}]
+    assert info.training["teachers"] == [{"name": "new", "version": large, "temperature": 1.0}]
     assert (info.training["images"], info.training["unlabelled_images"]) == (2, 3)
     assert info.training["soft_label_bytes"] > 0
     assert info.training["iterations"] == STUDENT["initial_iterations"]
