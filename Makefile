@@ -13,7 +13,7 @@ KEEP ?=
 DATA ?=
 
 # Several processes share the tests; threads of one would only be in the way of the others.
-WORKERS := -n auto --maxprocesses 4 --dist loadgroup
+WORKERS := -n logical --maxprocesses 4 --dist loadgroup
 EACH := OMP_NUM_THREADS=1
 
 export PIP_NO_INPUT := 1
