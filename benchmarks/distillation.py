@@ -3,7 +3,7 @@
     python -m benchmarks.distillation --dataset camvid --weights espnetv2_s_2.0_city_1024x512.pth
 
 Trains the teachers, stores what they say together, then trains each student alone, on labels and soft labels
-together (by DIST, by the KL divergence, by the thesis's), and on soft labels only. A distilled student gets
+together (by DIST, CWD, the KL divergence and the thesis's), and on soft labels only. A distilled student gets
 as many steps as fit into the seconds of the one alone; the mode ``alone-longer`` gets the seconds that the
 soft labels took on top. What is done is not done again, so a killed call is repeated. Two processes share the
 work with ``--part 0/2`` and ``--part 1/2``. Then ``python -m benchmarks.distillation_runtimes`` measures how
@@ -32,7 +32,7 @@ from controller.soft_labels import ask_teachers
 from controller.standalone import Standalone, train_alone
 from tenth.progress import Progress
 from tenth.segmentation.distillation import DistillationLoss
-from tenth.segmentation.distillation.losses import USUAL_WEIGHTS
+from tenth.segmentation.distillation.losses import USUAL_WEIGHTS, Form
 from tenth.segmentation.distillation.teachers import temperature_of
 from tenth.segmentation.networks import NetworkSpec
 from tenth.segmentation.training import LabelledImage, TrainingOptions, train
@@ -48,7 +48,7 @@ from, while ESPNetv2 comes from Cityscapes."""
 
 TEACHER_SEED = 100  # no student is its own teacher
 STUDENTS = ("enet", "icnet", "erfnet")
-MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-kl", "distilled-thesis")
+MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-kl", "distilled-thesis", "distilled-cwd")
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,14 @@ class Work:
 def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
     """Return the loss of a student.
 
-    ``distilled``: DIST, the best of benchmarks.distillation_losses; ``distilled-thesis``: the thesis's,
-    KL(student ‖ teachers) unweighted; the others: KL(teachers ‖ student), rare classes weighted up.
+    ``distilled``: DIST, the best of benchmarks.distillation_losses; ``distilled-cwd``: channel-wise;
+    ``distilled-thesis``: the thesis's, KL(student ‖ teachers) unweighted; the others: KL(teachers ‖ student),
+    rare classes weighted up.
     """
-    if mode == "distilled":
-        return DistillationLoss(temperature_of(network, "dist"), weight=USUAL_WEIGHTS["dist"], form="dist")
+    other_forms: dict[str, Form] = {"distilled": "dist", "distilled-cwd": "cwd"}
+    if mode in other_forms:
+        form = other_forms[mode]
+        return DistillationLoss(temperature_of(network, form), weight=USUAL_WEIGHTS[form], form=form)
     if mode == "distilled-thesis":
         return DistillationLoss(temperature_of(network), direction="student-teacher")
     hard_weight = 0.0 if mode == "kl-only" else 1.0
@@ -149,7 +152,7 @@ def words_of(loss: DistillationLoss | None) -> str:
 
 def folder_of(mode: str) -> str:
     """Return the folder of a mode's students: those in one share their soft labels, of one temperature."""
-    return "students-dist" if mode == "distilled" else "students"
+    return "students-dist" if mode in ("distilled", "distilled-cwd") else "students"
 
 
 def teachers_of(work: Work) -> list[str]:
@@ -175,10 +178,11 @@ def step_seconds(work: Work, network: str, steps: int = 5, repeats: int = 5) -> 
     module = NetworkSpec(network, len(material.dataset.classes), job.network_options).build()
     ways: dict[str, tuple[Sequence[LabelledImage], TrainingOptions]] = {
         "alone": (material.splits["train"], job.options()),
-        "dist": (taught.images, job.options(loss_of(network))),
-        # What the soft labels say does not change what a step takes.
-        "kl": (taught.images, job.options(loss_of(network, "distilled-kl"))),
     }
+    for mode in ("distilled", "distilled-cwd", "distilled-kl"):
+        # What the soft labels say does not change what a step takes.
+        loss = loss_of(network, mode)
+        ways[loss.form] = (taught.images, job.options(loss))
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, (images, options) in ways.items():

@@ -26,6 +26,7 @@ MODES = {
     "alone": "alone, as many seconds",
     "alone, longer": "alone, the soft labels' seconds on top",
     "distilled": "distilled",
+    "distilled, cwd": "distilled, by CWD",
     "distilled, kl": "distilled, by KL(teachers ‖ student)",
     "distilled, thesis": "distilled, by the thesis's loss",
     "kl-only": "soft labels only, by KL(teachers ‖ student)",
@@ -33,6 +34,7 @@ MODES = {
 
 VARIANTS = {
     "-alone-longer-": "alone, longer",
+    "-distilled-cwd-": "distilled, cwd",
     "-distilled-kl-": "distilled, kl",
     "-distilled-thesis-": "distilled, thesis",
 }
@@ -90,7 +92,8 @@ def _words(about: Mapping[str, Any]) -> list[str]:
         "taken while other work kept the machine busy, so they differ where they should be equal. "
         "Learning rates and losses were chosen on val, the latter by the short trainings below, nothing by "
         "test. The steps are what the time at hand allowed. *Distilled* learns by DIST (arXiv 2205.10536), "
-        "weight 1, from teachers at temperature 1. *By KL* takes λ = 100 times KL(teachers ‖ student), in "
+        "weight 1, from teachers at temperature 1, *by CWD* by channel-wise distillation (arXiv 2011.13256), "
+        "weight 3, at temperature 1, too. *By KL* takes λ = 100 times KL(teachers ‖ student), in "
         "which pixels of rare classes count more, as they do in the cross-entropy, at the thesis's "
         "temperatures; the thesis's loss is λ = 100 times KL(student ‖ teachers), unweighted.",
         "",
