@@ -94,7 +94,12 @@ def fit_teachers(
             "images": len(images),
             "softness": asdict(softness) if isinstance(softness, Reference) else softness,
             "teachers": {name: asdict(fit) for name, fit in fits.items()},
-            "arguments": ["--temperatures", *(f"{fit.temperature:.4g}" for fit in fits.values())],
+            "arguments": [
+                "--form",
+                "kl",
+                "--temperatures",
+                *(f"{fit.temperature:.4g}" for fit in fits.values()),
+            ],
         }
     )
     return result

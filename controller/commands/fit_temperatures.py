@@ -78,11 +78,11 @@ def command(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Find the temperatures at which teachers are equally soft, for `controller distill`.
+    """Find the temperatures at which teachers are equally soft, for `controller distill --form kl`.
 
     A teacher that is surer than the others would decide alone. Equally soft means the same mean entropy; how
-    soft is for you to say. What distills well is softer than what is best calibrated, so the temperature with
-    the lowest negative log-likelihood of the labels (NLL, in nats) is shown beside it, not sought.
+    soft is for you to say. The thesis's are softer than what is best calibrated, so the temperature with the
+    lowest negative log-likelihood of the labels (NLL, in nats) is shown beside it, not sought.
 
     The last line is what to give to `controller distill` with the same teachers.
     """

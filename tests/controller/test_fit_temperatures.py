@@ -50,8 +50,9 @@ def test_the_table_ends_with_what_distill_takes(capsys, world):
     lines = out.splitlines()
     assert lines[0].split()[:3] == ["teacher", "temperature", "mean"]
     assert [line.split()[0] for line in lines[2:4]] == ["plain", "sure"]
-    flag, first, second = lines[-1].split()
-    assert (flag, float(first)) == ("--temperatures", 4.0)  # the first teacher at its thesis temperature
+    *flags, first, second = lines[-1].split()
+    assert flags == ["--form", "kl", "--temperatures"]
+    assert float(first) == 4.0  # the first teacher at its thesis temperature
     # Four times as sure takes four times the temperature.
     assert float(second) == pytest.approx(16.0, rel=1e-3)
 
@@ -66,6 +67,8 @@ def test_as_soft_as_wanted_on_the_images_that_were_drawn(capsys, world):
         assert fit["entropy"] == pytest.approx(0.25 * np.log(classes), abs=1e-6)
         assert fit["best_nll"] <= min(fit["nll"], fit["nll_unsoftened"]) + 1e-9
     assert result["arguments"] == [
+        "--form",
+        "kl",
         "--temperatures",
         *(f"{fit['temperature']:.4g}" for fit in result["teachers"].values()),
     ]
