@@ -187,6 +187,7 @@ def about(module: str, arguments: argparse.Namespace, simulation: Simulation) ->
     settings = asdict(simulation) | {"dataset": Path(simulation.dataset).name}
     return {
         "command": f"python -m {module} --dataset DIR --size {arguments.size} "
+        f"--region-size {arguments.region_size} --initial-steps {arguments.initial_steps} "
         f"--round-steps {arguments.round_steps} --seeds {' '.join(map(str, arguments.seeds))}",
         "hardware": f"{processor()}, {arguments.threads or torch.get_num_threads()} thread(s)",
         "commit": commit.stdout.strip(),

@@ -28,6 +28,9 @@ SOFT_LABELS = "soft_labels.json"
 
 LOSSES = "distillation_losses.json"
 
+SMALLER = "smaller"
+"""Folder of runs on smaller images."""
+
 MORE = (
     *DETAILS,
     DISTILLATION,
@@ -55,6 +58,8 @@ class Results:
         details also those with other sizes of groups and regions.
     documents : dict of str to dict
         The files that are there, by name.
+    smaller : Results, optional
+        What the folder `SMALLER` in the same folder holds.
     """
 
     label_efficiency: list[Row] = field(default_factory=list)
@@ -63,6 +68,7 @@ class Results:
     ablation: list[Row] = field(default_factory=list)
     seconds: list[Row] = field(default_factory=list)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    smaller: Results | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -101,6 +107,7 @@ def load(folder: Path) -> Results:
         ablation=rows_of(documents.get(ABLATION, {})),
         seconds=rows_of(documents.get("strategy_seconds.json", {})),
         documents=documents,
+        smaller=load(folder / SMALLER) if (folder / SMALLER).is_dir() else None,
     )
 
 

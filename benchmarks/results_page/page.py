@@ -12,6 +12,7 @@ from benchmarks.results_page.measurements import crf_modes, soft_labels, trainin
 from benchmarks.results_page.named_runs import ablation, learned_otherwise
 from benchmarks.results_page.provenance import coverage, how
 from benchmarks.results_page.replication import replication
+from benchmarks.results_page.smaller import smaller
 from benchmarks.results_page.thesis import SOURCE
 from benchmarks.results_page.variants import variants
 from benchmarks.results_page.words import SEEDS
@@ -120,6 +121,7 @@ def page(results: Results) -> str:
         *crf_modes(results),
         *ablation(results),
         *replication(results),
+        *smaller(results),
         *distillation(results),
         *soft_labels(results),
         *training_settings(results),

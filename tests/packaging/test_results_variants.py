@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from page_rows import cells, run, section, store
+from page_rows import bounds, cells, run, section, store
 
 from benchmarks.results_page.load import load
 from benchmarks.results_page.page import page
@@ -171,3 +171,26 @@ def test_what_did_not_replicate_is_computed(tmp_path):
     bullets = [line for line in text.splitlines() if line.startswith("- ")]
     assert any("`entropy` above `random-pixels`" in line for line in bullets)
     assert not any("`entropy-edge` above `entropy`" in line for line in bullets)
+
+
+def test_runs_on_smaller_images_have_a_part_of_their_own(tmp_path):
+    folder = tmp_path / "smaller"
+    folder.mkdir()
+    rows = bounds() + run("sp-crf", 0, 0.54) + run("sp-crf", 0, 0.55, budget=0.2)
+    about = {
+        "size": [120, 90],
+        "region_size": 20,
+        "initial_steps": 300,
+        "round_steps": 100,
+        "command": "run it",
+    }
+    store(folder, "label_efficiency.json", rows)
+    store(folder, "label_efficiency_details.json", [], about)
+    store(tmp_path, "label_efficiency.json", bounds() + run("sp-crf", 0, 0.5))
+    text = page(load(tmp_path))
+    whole, small = text.split("# At 120×90\n")
+    row = ("`sp-crf`", "dominant", "10 %")
+    assert cells(section(whole, "Table 3.1"), *row)[10] == "50.0"
+    assert cells(section(small, "Table 3.1: all strategies over the groups, at 120×90"), *row)[10] == "54.0"
+    assert cells(section(small, "Table 3.2: budgets, at 120×90"), "`sp-crf`", "dominant", "20 %")[4] == "55.0"
+    assert "    run it" in small
