@@ -12,6 +12,10 @@ THEIRS := .venv-label-studio
 KEEP ?=
 DATA ?=
 
+# The training is beside Label Studio, the backend and whatever else runs here: threads of OpenMP that wait for
+# each other sleep instead of spinning (benchmarks/spinning_threads.py).
+BESIDE := GOMP_SPINCOUNT=1000
+
 # Several processes share the tests; threads of one would only be in the way of the others.
 WORKERS := -n logical --maxprocesses 4 --dist loadgroup
 EACH := OMP_NUM_THREADS=1
@@ -23,7 +27,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .PHONY: demo test fast-test lint install clean
 
 demo: $(OURS)/.installed $(THEIRS)/.installed
-	$(OURS)/bin/python -m demo $(if $(DATA),--data "$(DATA)") $(if $(filter-out 0,$(KEEP)),--keep) --label-studio $(THEIRS)/bin/label-studio
+	$(BESIDE) $(OURS)/bin/python -m demo $(if $(DATA),--data "$(DATA)") $(if $(filter-out 0,$(KEEP)),--keep) --label-studio $(THEIRS)/bin/label-studio
 
 test: prerequisites-browser
 	@$(MAKE) --no-print-directory -j2 $(OURS)/.installed $(THEIRS)/.installed
