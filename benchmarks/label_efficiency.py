@@ -5,6 +5,13 @@
 Each run is a job of its own; jobs that are done are not done again, so a killed call is repeated. Several
 processes share the work: ``--part 0/2`` and ``--part 1/2``. ``--collect`` alone writes what the jobs have so
 far into benchmarks/results/label_efficiency.json and label_efficiency_details.json.
+
+What takes too long at that size has a part of its own on the page, from benchmarks/results/smaller; with the
+same ``--work`` it shares the bounds and `tenth` of benchmarks.ablation:
+
+    python -m benchmarks.label_efficiency --dataset camvid --size 120x90 --region-size 20
+        --initial-steps 300 --round-steps 100 --seeds 0 --stage 3
+        --out benchmarks/results/smaller/label_efficiency.json
 """
 
 from __future__ import annotations
