@@ -88,7 +88,7 @@ def ablation(results: Results) -> list[str]:
 def _ingredients(rows: Sequence[Row], words: str) -> list[str]:
     """Return the runs of one setting, and their differences to all of `tenth`; nothing without any."""
     series = divide(rows, SETTING, thesis.GROUPS)
-    changed = [each for each in series if each["strategy"].startswith(ABLATION)]
+    changed = [each for each in series if each["strategy"].startswith(ABLATION) and each.finished]
     if not changed:
         return []
     pairs = _with_bases(series, changed)
@@ -102,7 +102,7 @@ def _ingredients(rows: Sequence[Row], words: str) -> list[str]:
 def _asked_otherwise(rows: Sequence[Row]) -> list[str]:
     """Return what other strategies ask is worth where the answers are learned from as `tenth` does."""
     series = divide(rows, SETTING, thesis.GROUPS)
-    others = [each for each in series if each["strategy"].endswith(LEARNED_ALIKE)]
+    others = [each for each in series if each["strategy"].endswith(LEARNED_ALIKE) and each.finished]
     if not others:
         return []
     whole = [each for each in series if any(_asks_otherwise(each, other) for other in others)]
