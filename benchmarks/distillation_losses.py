@@ -130,8 +130,10 @@ def main() -> None:
     arguments = options.parse_args()
     work = work_of(arguments)
     taught = Taught(work, size_of(arguments.student_size))
-    known = json.loads(arguments.out.read_text(encoding="utf-8"))["rows"] if arguments.out.exists() else []
+    document = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
+    known = document.get("rows", [])
     about = {
+        **{name: text for name, text in document.get("about", {}).items() if name == "origin"},
         "command": "python -m benchmarks.distillation_losses --dataset DIR --weights FILE",
         "size": arguments.student_size,
         "teachers": TEACHERS,

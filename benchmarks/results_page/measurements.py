@@ -109,7 +109,8 @@ def losses(results: Results) -> list[str]:
         + ", all as many steps as the one alone; the seed in brackets. The teachers are those of the tables "
         "above and look at the larger images, at the student's temperature T where that is 1, else at the "
         "thesis's. KL *by pixel and class* divides by both counts, as the thesis's λ = 100 wants. The same "
-        "training with sums in another order came out 0.8 points apart: smaller differences say nothing.",
+        "training with sums in another order came out 0.8 points apart: smaller differences say nothing. "
+        + str(about.get("origin", "")),
         "",
         *table(["network", "loss", "val", "above alone"], body),
     ]
