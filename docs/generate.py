@@ -25,7 +25,7 @@ _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _CONFIGURATION = """\
 # Configuration
 
-<!-- Written by docs/generate.py from tenth/workspace/settings.py; change it there. -->
+<!-- Written by docs/generate.py from tenth/workspace/*settings.py; change it there. -->
 
 A workspace is a folder, and `controller.toml` in it holds its settings. `controller init` writes the file
 with every key, its default and its meaning. Relative paths are relative to that folder. An unknown key, a

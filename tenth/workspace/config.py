@@ -12,16 +12,16 @@ from sqlalchemy import make_url
 
 from tenth.errors import ConfigurationError
 from tenth.workspace.config_errors import explain
+from tenth.workspace.distill_settings import DistillSection
+from tenth.workspace.section import Section
 from tenth.workspace.settings import (
     BackendSection,
     CRFSection,
     DatabaseSection,
     DataSection,
-    DistillSection,
     LabelsSection,
     LabelStudioSection,
     NetworkSection,
-    Section,
     SelectionSection,
     SuperpixelsSection,
     TrainingSection,

@@ -35,8 +35,8 @@ from tenth.errors import ConfigurationError
 from tenth.segmentation.distillation import SoftLabelStore
 from tenth.segmentation.networks import SegmentationNetwork
 from tenth.segmentation.training.run import Run
+from tenth.workspace.distill_settings import DistillSection
 from tenth.workspace.models import ModelStore
-from tenth.workspace.settings import DistillSection
 
 STUDENT = {
     "student": "icnet",
