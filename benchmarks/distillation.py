@@ -101,7 +101,7 @@ class Work:
     def report(self, name: str) -> dict[str, Any]:
         """Return the report of a job, once this or another process has written it."""
         if not self.file(name).exists():
-            print(f"waiting for another process to finish {name}", flush=True)
+            print(f"waiting for another process to finish {name} (if none does: --only {name})", flush=True)
         while not self.file(name).exists():
             time.sleep(1)
         found: dict[str, Any] = json.loads(self.file(name).read_text(encoding="utf-8"))

@@ -250,6 +250,7 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
         f"{work.size[1]} --steps {work.steps} --seeds {' '.join(map(str, seeds))}",
         "hardware": f"{processor()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,
+        "steps": work.steps,
         "teachers": TEACHERS,
         "step_seconds": steps,
         "soft_label_seconds": report.get("soft_label_seconds"),

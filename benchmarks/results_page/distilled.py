@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, repeat
 from statistics import fmean
 from typing import Any
 
 from benchmarks.results_page.load import (
     DISTILLATION,
     DISTILLATION_DETAILS,
+    LONGER,
+    LONGER_DETAILS,
     THESIS_LOSS,
     THESIS_LOSS_DETAILS,
     Results,
 )
 from benchmarks.results_page.measurements import losses
 from benchmarks.results_page.rows import Row
+from benchmarks.results_page.students import MODES, mark_variants, of_mode, students
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
 
 TORCH = "torch f32"
-PRINTED = {"enet": (52.3, 55.8, 52.0), "icnet": (54.7, 57.8, 54.4), "erfnet": (72.34, 72.2, 69.3)}
-"""Tables 4.3 and 4.4 of the thesis, Cityscapes val: alone, distilled, by the soft labels only."""
-
-MODES = {
-    "alone": "alone, as many seconds",
-    "alone, longer": "alone, the soft labels' seconds on top",
-    "distilled": "distilled",
-    "distilled, cwd": "distilled, by CWD",
-    "distilled, kl": "distilled, by KL(teachers ‖ student)",
-    "distilled, thesis": "distilled, by the thesis's loss",
-    "kl-only": "soft labels only, by KL(teachers ‖ student)",
-}
-
-VARIANTS = {
-    "-alone-longer-": "alone, longer",
-    "-distilled-cwd-": "distilled, cwd",
-    "-distilled-kl-": "distilled, kl",
-    "-distilled-thesis-": "distilled, thesis",
-}
-"""In the names of jobs: what the rows call alone or distilled, and this page tells apart."""
 
 
 def distillation(results: Results) -> list[str]:
@@ -57,21 +39,16 @@ def distillation(results: Results) -> list[str]:
         *_goals(plain),
         *_ensemble_on_train(about),
         *_ensemble_on_test(plain, about),
-        *_students(plain),
+        "## Tables 4.3 and 4.4: students alone, distilled, and by the soft labels only",
+        "",
+        *students(plain),
+        *_longer(results),
         *losses(results),
         *_without_class_weights(results),
         *_classes(plain, about),
         *_times(rows),
         *_asked_alike(details.get("runs", [])),
     ]
-
-
-def mark_variants(rows: Iterable[Row], jobs: Iterable[str]) -> None:
-    """Tell students by other losses, and those alone with more seconds, by the names of their jobs."""
-    for row, job in zip(rows, chain(jobs, repeat("")), strict=False):
-        for part, mode in VARIANTS.items():
-            if part in job:
-                row["mode"] = mode
 
 
 def _words(about: Mapping[str, Any]) -> list[str]:
@@ -102,11 +79,6 @@ def _words(about: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _of(rows: Sequence[Row], mode: str, network: str | None = None) -> dict[int, Row]:
-    """Return the rows of a mode by seed."""
-    return {row["seed"]: row for row in rows if row["mode"] == mode and network in (None, row["network"])}
-
-
 def _goals(rows: Sequence[Row]) -> list[str]:
     body = []
     # One for each set of temperatures; val says which counts.
@@ -127,7 +99,7 @@ def _goals(rows: Sequence[Row]) -> list[str]:
             ]
         )
     for network in ("enet", "icnet"):
-        alone, taught = _of(rows, "alone", network), _of(rows, "distilled", network)
+        alone, taught = of_mode(rows, "alone", network), of_mode(rows, "distilled", network)
         pairs = [taught[seed]["miou_test"] - alone[seed]["miou_test"] for seed in taught if seed in alone]
         if pairs:
             gain = fmean(pairs)
@@ -148,7 +120,7 @@ def _goals(rows: Sequence[Row]) -> list[str]:
 
 def _against_ensemble(rows: Sequence[Row], ensemble: Row | None) -> list[list[str]]:
     body: list[list[str]] = []
-    enet, icnet = (list(_of(rows, "distilled", network).values()) for network in ("enet", "icnet"))
+    enet, icnet = (list(of_mode(rows, "distilled", network).values()) for network in ("enet", "icnet"))
     if ensemble and enet:
         faster = ensemble["ms_per_image"] / fmean(row["ms_per_image"] for row in enet)
         result = "reached" if faster >= 2.5 else "**missed**"
@@ -213,23 +185,26 @@ def _ensemble_on_test(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str
     ]
 
 
-def _students(rows: Sequence[Row]) -> list[str]:
-    lines = ["## Tables 4.3 and 4.4: students alone, distilled, and by the soft labels only", ""]
-    body = []
-    for network, printed in PRINTED.items():
-        for mode, words in MODES.items():
-            found = _of(rows, mode, network)
-            thesis = dict(zip(("alone", "distilled", "kl-only"), printed, strict=True)).get(mode)
-            mean = [
-                fmean(float(row[column]) for row in found.values()) if found else None
-                for column in ("miou_val", "miou_test")
-            ]
-            seconds = f"{fmean(row['train_seconds'] for row in found.values()):.0f}" if found else NOTHING
-            gains = _gains(found, _of(rows, "alone", network)) if mode != "alone" else NOTHING
-            cells = [seeds(len(found)) if found else "not run yet", seconds, *map(points, mean), gains]
-            body.append([network, words, *cells, NOTHING if thesis is None else f"{thesis:.1f}"])
-    head = ["network", "mode", "seeds", "seconds", "val", "test", "above alone, seed by seed", "thesis"]
-    return [*lines, *table(head, body)]
+def _longer(results: Results) -> list[str]:
+    """Return the section on students that had more time."""
+    document = results.documents.get(LONGER, {})
+    details = results.documents.get(LONGER_DETAILS, {})
+    rows = [dict(row) for row in document.get("runs", [])]
+    mark_variants(rows, [each.get("job", "") for each in details.get("runs", [])])
+    plain = [row for row in rows if row["runtime"] == TORCH]
+    if not any(row["mode"] in MODES for row in plain):
+        return []
+    about = results.about(LONGER_DETAILS)
+    return [
+        "## Students trained longer",
+        "",
+        f"The same teachers and settings, {about.get('steps', 'more')} steps for a student alone and as many "
+        "as fit into the same seconds for one taught: whether distillation pays later.",
+        "",
+        f"    {about.get('command', '')}",
+        "",
+        *students(plain, only_run=True),
+    ]
 
 
 def _without_class_weights(results: Results) -> list[str]:
@@ -270,13 +245,6 @@ def _without_class_weights(results: Results) -> list[str]:
         ),
         *_asked_alike(results.documents.get(THESIS_LOSS_DETAILS, {}).get("runs", [])),
     ]
-
-
-def _gains(found: Mapping[int, Row], alone: Mapping[int, Row]) -> str:
-    pairs = {
-        seed: row["miou_test"] - alone[seed]["miou_test"] for seed, row in found.items() if seed in alone
-    }
-    return ", ".join(f"{signed(gain)} ({seed})" for seed, gain in pairs.items()) or NOTHING
 
 
 def _classes(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str]:

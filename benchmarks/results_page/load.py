@@ -24,6 +24,9 @@ THESIS_LOSS, THESIS_LOSS_DETAILS = (
 )
 """An earlier series of students, without class weights in the divergence."""
 
+LONGER, LONGER_DETAILS = "distillation_longer.json", "distillation_longer_details.json"
+"""Students that had more steps."""
+
 SOFT_LABELS = "soft_labels.json"
 
 LOSSES = "distillation_losses.json"
@@ -42,6 +45,9 @@ MORE = (
     SOFT_LABELS,
     LOSSES,
 )
+
+OPTIONAL = (ABLATION, ABLATION_DETAILS, THESIS_LOSS, THESIS_LOSS_DETAILS, LONGER, LONGER_DETAILS)
+"""Files that the page does not miss."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,7 @@ def load(folder: Path) -> Results:
     DataError
         When a file is no JSON, or a row lacks a column, has one too many, contradicts itself or another row.
     """
-    names = (*MAIN, *MORE, ABLATION, ABLATION_DETAILS, THESIS_LOSS, THESIS_LOSS_DETAILS)
-    documents = {name: read(folder / name) for name in names if (folder / name).exists()}
+    documents = {name: read(folder / name) for name in (*MAIN, *MORE, *OPTIONAL) if (folder / name).exists()}
     for name in (*MAIN, ABLATION):
         check(rows_of(documents.get(name, {})), name)
     efficiency, transfer = (rows_of(documents.get(name, {})) for name in MAIN)
