@@ -81,9 +81,12 @@ def job(
     return Job(stage, simulation, seed, run)
 
 
-def learned_alike(stage: int, simulation: Simulation, strategy: str, seed: int) -> Job:
+def learned_alike(
+    stage: int, simulation: Simulation, strategy: str, seed: int, *, budget: float = 0.1
+) -> Job:
     """Return the job of a strategy from whose answers is learned what `tenth` learns from its own."""
-    return job(stage, simulation, strategy, seed, OURS, name=f"{strategy} {LEARNED_ALIKE}")
+    name = f"{strategy} {LEARNED_ALIKE}"
+    return job(stage, simulation, strategy, seed, OURS, budget=budget, name=name)
 
 
 def perform(job: Job, work: Path, progress: Progress) -> None:

@@ -40,20 +40,13 @@ def learned_otherwise(results: Results) -> list[str]:
         "that learn from their answers as `tenth` does: they tell better questions from better learning.",
         "",
     ]
-    return [*lines, *differences([*_compared(pairs, "miou_test"), *_questions(series, "miou_test")])]
+    return [*lines, *differences(_compared([*pairs, *_questions(series)], "miou_test"))]
 
 
-def _questions(series: Sequence[Series], column: str) -> list[tuple[str, Difference | None]]:
-    """Return how the questions alone differ: all learn from their answers as `tenth` does."""
+def _questions(series: Sequence[Series]) -> list[tuple[Series, Series]]:
+    """Return pairs that differ in their questions alone: all learn from their answers as `tenth` does."""
     alone = [each for each in series if each["strategy"].endswith(LEARNED_ALIKE)]
-    pairs = [(one, other) for one in series for other in alone if _asks_otherwise(one, other)]
-    return [
-        (
-            f"{name(one)} − {name(other)}, P = {_share(one, 'initial_share')}",
-            difference(one.finals(column), other.finals(column)),
-        )
-        for one, other in pairs
-    ]
+    return [(one, other) for one in series for other in alone if _asks_otherwise(one, other)]
 
 
 def _asks_otherwise(one: Series, other: Series) -> bool:
@@ -109,7 +102,7 @@ def _asked_otherwise(rows: Sequence[Row]) -> list[str]:
     lines = ["In that setting, the questions alone: all of these learn from their answers alike.", ""]
     lines += _both([*others, *(each for each in whole if each not in others)])
     for column, split in (("miou_val", "val"), ("miou_test", "test")):
-        lines += differences(_questions(series, column), f"points of mIoU on {split}")
+        lines += differences(_compared(_questions(series), column), f"points of mIoU on {split}")
     return lines
 
 

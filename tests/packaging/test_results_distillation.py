@@ -130,3 +130,14 @@ def test_the_series_without_class_weights_keeps_its_own_losses(tmp_path):
     assert cells(text, "enet", "distilled", "100 · KL(teachers ‖ student)")[6:] == ["29.0", "−10.0"]
     assert "| icnet | distilled | cross-entropy" not in text
     assert cells(text, "icnet", "teacher", "0.40 M", "torch f32")[4:] == ["20.0", "47.0", "45.0"]
+
+
+def test_students_that_trained_longer_have_a_section(tmp_path):
+    rows = [row("icnet", "alone", 0.45), row("icnet", "distilled", 0.47), row("icnet", "teacher", 0.43)]
+    about = {"about": {"steps": 3600}}
+    (tmp_path / "distillation_longer.json").write_text(json.dumps({"runs": rows}))
+    (tmp_path / "distillation_longer_details.json").write_text(json.dumps(about))
+    text = section(written(tmp_path, [row("icnet", "alone", 0.4)]), "Students trained longer")
+    assert "3600 steps for a student alone" in text
+    assert cells(text, "icnet", "distilled")[4:7] == ["49.0", "47.0", "+2.0 (0)"]
+    assert "not run yet" not in text

@@ -85,6 +85,18 @@ def test_named_runs_stand_beside_their_strategy_and_in_no_other_table(tmp_path):
     assert cells(learned, "`sp-crf`")[6] == "54.0" and "flip" not in learned
 
 
+def test_questions_are_compared_at_the_same_budget(tmp_path):
+    rows = []
+    for budget, score in ((0.1, 0.55), (0.02, 0.50)):
+        rows += run("tenth", 0, score, budget=budget)
+        rows += run("sp-crf (learned as tenth)", 0, score - budget / 10, budget=budget)
+    store(tmp_path, "ablation.json", rows)
+    text = section(page(load(tmp_path)), "What each ingredient")
+    for share, points in (("10 %", "+1.0"), ("2 %", "+0.2")):
+        line = f"| `tenth` − `sp-crf (learned as tenth)`, P = 10 %, {share} asked | {points} (0) |"
+        assert text.count(line) == 2  # val and test
+
+
 def test_changes_of_a_changed_run_are_compared_with_that_run(tmp_path):
     rows = run("tenth", 0, 0.58) + run("tenth without restart", 0, 0.56)
     rows += run("tenth without restart, with pseudo-labels", 0, 0.53)
