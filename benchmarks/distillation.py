@@ -30,6 +30,7 @@ from controller.material import read_material
 from controller.simulation.results import write_json
 from controller.soft_labels import ask_teachers
 from controller.standalone import Standalone, train_alone
+from tenth.errors import ConfigurationError
 from tenth.progress import Progress
 from tenth.segmentation.distillation import DistillationLoss
 from tenth.segmentation.distillation.losses import USUAL_WEIGHTS, Form
@@ -40,7 +41,7 @@ from tenth.segmentation.training import LabelledImage, TrainingOptions, train
 IMAGENET = {"encoder": "efficientnet-lite0", "weights": "imagenet"}
 OPTIONS: dict[str, dict[str, Any]] = {"icnet": IMAGENET, "deeplabv3plus": IMAGENET, "enet": {}, "erfnet": {}}
 RATES = {"icnet": 0.04, "deeplabv3plus": 0.04, "espnetv2": 0.02, "enet": 0.1, "erfnet": 0.1}
-"""Learning rates, those of ICNet and ENet chosen on val by trainings of 500 to 600 steps."""
+"""Learning rates, those of ICNet and ENet from benchmarks.training_settings, the others by analogy."""
 
 TEACHERS = {"icnet": 600, "deeplabv3plus": 900, "espnetv2": 480}
 """The teachers and their steps; the thesis's ERFNet is left to the students, for it has no weights to start
@@ -221,11 +222,34 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def work_of(arguments: argparse.Namespace) -> Work:
-    """Return what the options describe."""
+    """Return what the options describe.
+
+    Raises
+    ------
+    ConfigurationError
+        When the folder holds trainings with other settings.
+    """
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     paths = (arguments.dataset, arguments.work)
-    return Work(*paths, size_of(arguments.size), arguments.weights, arguments.steps, Progress(None))
+    work = Work(*paths, size_of(arguments.size), arguments.weights, arguments.steps, Progress(None))
+    check_settings(work)
+    return work
+
+
+def check_settings(work: Work) -> None:
+    """Write down what all trainings of a folder share; refuse a folder of others."""
+    file = work.folder / "settings.json"
+    mine = {"size": list(work.size), "steps": work.steps, "teachers": TEACHERS, "rates": RATES}
+    if not file.exists():
+        write_json(file, mine)
+    theirs = json.loads(file.read_text(encoding="utf-8"))
+    others = [name for name in mine if theirs.get(name) != mine[name]]
+    if others:
+        told = ", ".join(f"{name} {theirs.get(name)} there, {mine[name]} here" for name in others)
+        raise ConfigurationError(
+            f"{work.folder} holds trainings with other settings ({told}). Name another folder with --work."
+        )
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.distillation import MODES, STUDENTS, TEACHERS, Work, loss_of, parser, words_of, work_of
-from benchmarks.jobs import RESULTS, processor
+from benchmarks.jobs import RESULTS, cpu, processor
 from controller.maps import Division, View
 from controller.selection import budget_pixels
 from controller.simulation.results import write_json
@@ -70,6 +70,7 @@ class Trained:
     seconds: float
     figures: Mapping[str, Any]
     models: list[LoadedModel]
+    steps: int | None = None
     ensemble: Ensemble | None = None
 
     @property
@@ -122,7 +123,8 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
     figures = report["models"]["student"]["splits"] if "models" in report else report["splits"]
-    found[name] = Trained(network, kind, report["seed"], words_of(loss), seconds, figures, [model])
+    identity = (network, kind, report["seed"], words_of(loss))
+    found[name] = Trained(*identity, seconds, figures, [model], report["iterations"])
 
 
 def _ensemble(teachers: list[Trained], report: Mapping[str, Any]) -> Trained:
@@ -138,7 +140,7 @@ def _ensemble(teachers: list[Trained], report: Mapping[str, Any]) -> Trained:
         sum(teacher.seconds for teacher in teachers),
         report["models"]["ensemble"]["splits"],
         [model for teacher in teachers for model in teacher.models],
-        together,
+        ensemble=together,
     )
 
 
@@ -206,7 +208,9 @@ def main() -> None:
             title = f"{name}, {runtime}"
             figures = describe(measure(predictor, measured, dataset, title, work.progress))
         rows.append(row_of(models[name], runtime, figures, taken[name, runtime]))
-        details.append({"job": name, "runtime": runtime, "class_iou_val": figures["val"]["class_iou"]})
+        classes = figures["val"]["class_iou"]
+        steps = models[name].steps
+        details.append({"job": name, "runtime": runtime, "steps": steps, "class_iou_val": classes})
         if runtime.endswith("bf16"):
             exact = predictors[name, runtime.replace("bf16", "f32")]
             details[-1]["asked_alike"] = asked_alike(exact, predictor, splits["val"])
@@ -249,6 +253,7 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
         "command": f"python -m benchmarks.distillation --dataset DIR --weights FILE --size {work.size[0]}x"
         f"{work.size[1]} --steps {work.steps} --seeds {' '.join(map(str, seeds))}",
         "hardware": f"{processor()}, {torch.get_num_threads()} thread(s)",
+        "timed_on": f"{cpu()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,
         "steps": work.steps,
         "teachers": TEACHERS,

@@ -57,7 +57,7 @@ class Job:
         """Name of the file of its results."""
         if self.run is None:
             return f"bounds-{digest(self.simulation.identity(of='bound'), self.seed)}"
-        return f"{self.run.strategy}-{digest(self.simulation.identity(), asdict(self.run))}"
+        return f"{self.run.strategy}-{digest(self.simulation.identity(), self.run.identity())}"
 
 
 def job(
@@ -200,9 +200,12 @@ def about(module: str, arguments: argparse.Namespace, simulation: Simulation) ->
 
 
 def processor() -> str:
-    """Return what networks run on, by its name where the system tells one."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+    """Return what networks are trained on, by its name where the system tells one."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else cpu()
+
+
+def cpu() -> str:
+    """Return the processor, by its name where the system tells one."""
     with contextlib.suppress(OSError):  # not Linux
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.jobs import processor, size_of
+from benchmarks.jobs import cpu, size_of
 from controller.simulation.images import load_pictures
 from tenth.progress import Progress
 from tenth.segmentation.dataset import FolderDataset, choose_initial
@@ -182,7 +182,7 @@ def main() -> None:
         rows = measure(networks, images, Path(folder) / "store")
     name = "generated scenes" if arguments.dataset is None else Path(arguments.dataset).name
     facts = {"data": name, "training_steps": None if arguments.dataset else arguments.iterations}
-    new = [facts | row | {"threads": 1, "machine": processor()} for row in rows]
+    new = [facts | row | {"threads": 1, "machine": cpu()} for row in rows]
     out = Path(arguments.out)
     runs = json.loads(out.read_text(encoding="utf-8"))["runs"] if out.exists() else []
     kinds = {tuple(row[key] for key in KIND) for row in new}

@@ -13,7 +13,15 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
+from controller.labels import (
+    IGNORED_LABEL,
+    LabelMap,
+    RegionAnswer,
+    Source,
+    fixed_labels,
+    human_labels,
+    merge_labels,
+)
 from controller.maps import Division
 from tenth.errors import ConfigurationError
 from tenth.segmentation.calibration import Calibration, Reliability
@@ -49,7 +57,8 @@ class MergeOptions:
     Raises
     ------
     ConfigurationError
-        When answers are to be spread through a CRF that is not used.
+        When answers are to be spread through a CRF that is not used, or into pseudo-labels that there are
+        none of.
     """
 
     pseudo_labels: Literal["network", "crf"] = "crf"
@@ -68,6 +77,11 @@ class MergeOptions:
             raise ConfigurationError(
                 "labels.propagate spreads answers through the CRF, but this strategy takes the network's own "
                 "labels. Set propagate = false, or choose a strategy with the CRF, such as 'sp-crf'."
+            )
+        if self.propagate and not self.uses_pseudo_labels:
+            raise ConfigurationError(
+                "labels.propagate spreads answers into the pseudo-labels around them, and labels.pseudo = "
+                "false wants none. Set pseudo = true, or propagate = false."
             )
 
 
@@ -137,8 +151,9 @@ def merge_answers(
         return human_labels(superpixels, answers)
     merged = _merge(picture, superpixels, answers, probabilities, options, crf)
     if options.sieve:
-        weights = sieve_weights(merged, superpixels, probabilities)
-        merged.confidence[:] = np.where(merged.source == Source.HUMAN, weights, merged.confidence)
+        named = named_as_a_whole(superpixels, answers) & (merged.source == Source.HUMAN)
+        weights = sieve_weights(merged.labels, named, superpixels, probabilities)
+        merged.confidence[:] = np.where(named, weights, merged.confidence)
     return merged
 
 
@@ -168,8 +183,25 @@ LEAST_PROBABILITY = 1e-6
 """Added to all probabilities, so that none is impossible."""
 
 
+def named_as_a_whole(
+    superpixels: npt.NDArray[np.int32], answers: Sequence[RegionAnswer]
+) -> npt.NDArray[np.bool_]:
+    """Return which pixels have the one class that their region was given; what was painted has its own."""
+    last = {answer.region: answer for answer in answers}  # of several to one region it counts
+    named = np.zeros(int(superpixels.max()) + 1, bool)
+    named[[region for region, answer in last.items() if answer.label is not None]] = True
+    pixels: npt.NDArray[np.bool_] = named[superpixels]
+    for region, answer in last.items():
+        if answer.painted is not None and answer.label is not None:
+            pixels &= (superpixels != region) | (answer.painted == IGNORED_LABEL)
+    return pixels
+
+
 def sieve_weights(
-    merged: LabelMap, superpixels: npt.NDArray[np.int32], probabilities: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8],
+    named: npt.NDArray[np.bool_],
+    superpixels: npt.NDArray[np.int32],
+    probabilities: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.float32]:
     """Weigh the pixels of answered regions by how likely they are of the class that was named.
 
@@ -180,8 +212,10 @@ def sieve_weights(
 
     Parameters
     ----------
-    merged : LabelMap
-        Labels of the image.
+    labels : (H, W) uint8
+        Of the image; not 255 where `named`.
+    named : (H, W) bool
+        The pixels to weigh, see `named_as_a_whole`.
     superpixels : (H, W) int32
         Region ids, 0 to n - 1.
     probabilities : (C, H, W) float32
@@ -190,18 +224,18 @@ def sieve_weights(
     Returns
     -------
     (H, W) float32
-        In 0..1; 0 where the label is 255.
+        In 0..1; 0 where not `named`.
 
     References
     ----------
     Kim et al., *Adaptive Superpixel for Active Learning in Semantic Segmentation*, ICCV 2023
     (arXiv 2303.16817), which drops such pixels by a threshold; here they fade out.
     """
-    known = merged.labels != 255
-    labels = np.where(known, merged.labels, 0).astype(np.int64)
-    likely = np.take_along_axis(probabilities, labels[None], axis=0)[0] * known
-    usual = mean_by_region(likely, superpixels)[superpixels]
+    classes = np.where(named, labels, 0).astype(np.int64)
+    likely = np.take_along_axis(probabilities, classes[None], axis=0)[0] * named
+    share = np.maximum(mean_by_region(named, superpixels), np.finfo(np.float32).tiny)
+    usual = (mean_by_region(likely, superpixels) / share)[superpixels]
     ratio = (likely + LEAST_PROBABILITY) / (usual + LEAST_PROBABILITY)
     weights: npt.NDArray[np.float32] = np.minimum(ratio, 1).astype(np.float32)
-    weights[~known] = 0
+    weights[~named] = 0
     return weights

@@ -36,7 +36,7 @@ when they start.
 Any key can be set when the workspace is made, or later, without an editor:
 
     controller init --workspace streets --dataset my-images --set selection.group_size=50
-    controller init --workspace streets --offline --set labels.propagate=true
+    controller init --workspace streets --offline --set labels.pseudo=true
 
 ## Environment
 

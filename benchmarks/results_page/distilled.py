@@ -17,7 +17,7 @@ from benchmarks.results_page.load import (
 )
 from benchmarks.results_page.measurements import losses
 from benchmarks.results_page.rows import Row
-from benchmarks.results_page.students import MODES, mark_variants, of_mode, students
+from benchmarks.results_page.students import MODES, of_mode, students, with_details
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
 
 TORCH = "torch f32"
@@ -25,13 +25,12 @@ TORCH = "torch f32"
 
 def distillation(results: Results) -> list[str]:
     """Return the sections on distillation."""
-    rows = [dict(row) for row in results.documents.get(DISTILLATION, {}).get("runs", [])]
+    details = results.documents.get(DISTILLATION_DETAILS, {})
+    about: Mapping[str, Any] = details.get("about", {})
+    rows = with_details(results.documents.get(DISTILLATION, {}).get("runs", []), details.get("runs", []))
     lines = ["# Distillation", ""]
     if not rows:
         return [*lines, f"Not run yet: there is no `{DISTILLATION}`.", ""]
-    details = results.documents.get(DISTILLATION_DETAILS, {})
-    about: Mapping[str, Any] = details.get("about", {})
-    mark_variants(rows, [each.get("job", "") for each in details.get("runs", [])])
     plain = [row for row in rows if row["runtime"] == TORCH]
     return [
         *lines,
@@ -41,7 +40,7 @@ def distillation(results: Results) -> list[str]:
         *_ensemble_on_test(plain, about),
         "## Tables 4.3 and 4.4: students alone, distilled, and by the soft labels only",
         "",
-        *students(plain),
+        *students(plain, about),
         *_longer(results),
         *losses(results),
         *_without_class_weights(results),
@@ -63,16 +62,19 @@ def _words(about: Mapping[str, Any]) -> list[str]:
         "Chapter 4 of the thesis on CamVid: teachers are trained on the full labels of train, weighted class "
         f"by class by their IoU there, and teach students by soft labels. Teachers and their steps: {steps}. "
         "ESPNetv2 comes from Cityscapes, ICNet and DeepLabv3+ have an EfficientNet-Lite0 of ImageNet; ENet "
-        f"and ERFNet start from nothing.{taken} *Seconds* are of training, on "
-        f"{about.get('hardware', 'unknown hardware')}; a distilled student got as many steps as fit into "
-        "those of one alone, by the seconds of a step of each, measured in turns; the seconds here were "
-        "taken while other work kept the machine busy, so they differ where they should be equal. "
-        "Learning rates and losses were chosen on val, the latter by the short trainings below, nothing by "
-        "test. The steps are what the time at hand allowed. *Distilled* learns by DIST (arXiv 2205.10536), "
-        "weight 1, from teachers at temperature 1, *by CWD* by channel-wise distillation (arXiv 2011.13256), "
-        "weight 3, at temperature 1, too. *By KL* takes λ = 100 times KL(teachers ‖ student), in "
-        "which pixels of rare classes count more, as they do in the cross-entropy, at the thesis's "
-        "temperatures; the thesis's loss is λ = 100 times KL(student ‖ teachers), unweighted.",
+        f"and ERFNet start from nothing.{taken} *Seconds* are the steps of a training times the seconds of a "
+        "step alone or taught, measured in turns while nothing else ran, on "
+        f"{about.get('hardware', 'unknown hardware')}. A distilled student got as many steps as fit into the "
+        "seconds of one alone by such a measurement; some were trained before it was taken anew, so their "
+        "seconds are not quite equal. *With soft labels* adds what the teachers took. The steps are what the "
+        "time at hand allowed. Losses were chosen on val by the short trainings below, nothing by test. The "
+        "learning rates are those of the short trainings at the end of the page: ICNet's is that of the "
+        "other chapter, not the best of them; DeepLabv3+, ESPNetv2 and ERFNet were not searched for. "
+        "*Distilled* learns by DIST (arXiv 2205.10536), weight 1, from teachers at temperature 1, *by CWD* "
+        "by channel-wise distillation (arXiv 2011.13256), weight 3, at temperature 1, too. *By KL* takes λ = "
+        "100 times KL(teachers ‖ student), in which pixels of rare classes count more, as they do in the "
+        "cross-entropy, at the thesis's temperatures; the thesis's loss is λ = 100 times KL(student ‖ "
+        "teachers), unweighted.",
         "",
         f"    {about.get('command', '')}",
         "",
@@ -156,8 +158,8 @@ def _ensemble_on_train(about: Mapping[str, Any]) -> list[str]:
     return [
         *lines,
         "IoU in per cent. That of the teachers is what weighs them; the ensemble's is of the soft labels, as "
-        "they were stored. The thesis's means over the classes: ERFNet 84.35, DeepLab 82.30, ICNet 77.7, "
-        "ensemble 87.43.",
+        "they were stored for *distilled*. The thesis's means over the classes: ERFNet 84.35, DeepLab 82.30, "
+        "ICNet 77.7, ensemble 87.43.",
         "",
         *table(["network", "mIoU", *about["classes"]], body),
     ]
@@ -169,17 +171,18 @@ def _ensemble_on_test(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str
         [
             row["network"],
             row["loss"].partition("as weights, ")[2] or NOTHING,
-            points(row["miou_val"]),
-            points(row["miou_test"]),
-            *map(points, row["class_iou_test"]),
+            split,
+            points(row[f"miou_{split}"]),
+            *map(points, row[f"class_iou_{split}"]),
         ]
         for row in chosen
+        for split in ("val", "test")
     ]
-    head = ["network", "temperatures", "val", "test", *about.get("classes", [])]
+    head = ["network", "temperatures", "on", "mIoU", *about.get("classes", [])]
     return [
         "## Table 4.2: the teachers and their ensemble on val and test",
         "",
-        "Classes on test. The thesis, Cityscapes val: ensemble 75.44 of members with 67.7, 72.34 and 69.3.",
+        "The thesis, Cityscapes val: ensemble 75.44 of members with 67.7, 72.34 and 69.3.",
         "",
         *table(head, body),
     ]
@@ -189,8 +192,7 @@ def _longer(results: Results) -> list[str]:
     """Return the section on students that had more time."""
     document = results.documents.get(LONGER, {})
     details = results.documents.get(LONGER_DETAILS, {})
-    rows = [dict(row) for row in document.get("runs", [])]
-    mark_variants(rows, [each.get("job", "") for each in details.get("runs", [])])
+    rows = with_details(document.get("runs", []), details.get("runs", []))
     plain = [row for row in rows if row["runtime"] == TORCH]
     if not any(row["mode"] in MODES for row in plain):
         return []
@@ -203,7 +205,7 @@ def _longer(results: Results) -> list[str]:
         "",
         f"    {about.get('command', '')}",
         "",
-        *students(plain, only_run=True),
+        *students(plain, about, only_run=True),
     ]
 
 

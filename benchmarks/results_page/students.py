@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, repeat
 from statistics import fmean
+from typing import Any
 
 from benchmarks.results_page.rows import Row
-from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
+from benchmarks.results_page.words import NOTHING, mean, points, seeds, signed, span, table, whole
 
 PRINTED = {"enet": (52.3, 55.8, 52.0), "icnet": (54.7, 57.8, 54.4), "erfnet": (72.34, 72.2, 69.3)}
 """Tables 4.3 and 4.4 of the thesis, Cityscapes val: alone, distilled, by the soft labels only."""
@@ -31,12 +31,19 @@ VARIANTS = {
 """In the names of jobs: what the rows call alone or distilled, and this page tells apart."""
 
 
-def mark_variants(rows: Iterable[Row], jobs: Iterable[str]) -> None:
-    """Tell students by other losses, and those alone with more seconds, by the names of their jobs."""
-    for row, job in zip(rows, chain(jobs, repeat("")), strict=False):
+FORMS = {"distilled": "dist", "distilled, cwd": "cwd", "alone": "alone", "alone, longer": "alone"}
+"""Whose seconds a step takes, where it is not the KL divergence's."""
+
+
+def with_details(rows: Iterable[Row], details: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Return rows with what details know; students of other losses and seconds get their own modes."""
+    known = [dict(row) | {"steps": None, "class_iou_val": []} for row in rows]
+    for row, detail in zip(known, details, strict=False):
+        row |= {name: detail[name] for name in ("steps", "class_iou_val") if name in detail}
         for part, mode in VARIANTS.items():
-            if part in job:
+            if part in detail.get("job", ""):
                 row["mode"] = mode
+    return known
 
 
 def of_mode(rows: Sequence[Row], mode: str, network: str | None = None) -> dict[int, Row]:
@@ -44,7 +51,7 @@ def of_mode(rows: Sequence[Row], mode: str, network: str | None = None) -> dict[
     return {row["seed"]: row for row in rows if row["mode"] == mode and network in (None, row["network"])}
 
 
-def students(rows: Sequence[Row], *, only_run: bool = False) -> list[str]:
+def students(rows: Sequence[Row], about: Mapping[str, Any], *, only_run: bool = False) -> list[str]:
     """Return the table of students, a line each mode; `only_run` leaves out what has not been run."""
     body = []
     for network, printed in PRINTED.items():
@@ -53,16 +60,34 @@ def students(rows: Sequence[Row], *, only_run: bool = False) -> list[str]:
             if only_run and not found:
                 continue
             thesis = dict(zip(("alone", "distilled", "kl-only"), printed, strict=True)).get(mode)
-            mean = [
-                fmean(float(row[column]) for row in found.values()) if found else None
-                for column in ("miou_val", "miou_test")
-            ]
-            seconds = f"{fmean(row['train_seconds'] for row in found.values()):.0f}" if found else NOTHING
             gains = gains_of(found, of_mode(rows, "alone", network)) if mode != "alone" else NOTHING
-            cells = [seeds(len(found)) if found else "not run yet", seconds, *map(points, mean), gains]
-            body.append([network, words, *cells, NOTHING if thesis is None else f"{thesis:.1f}"])
-    head = ["network", "mode", "seeds", "seconds", "val", "test", "above alone, seed by seed", "thesis"]
-    return table(head, body)
+            body.append(
+                [
+                    network,
+                    words,
+                    seeds(len(found)) if found else "not run yet",
+                    *effort(list(found.values()), mode, about),
+                    points(mean(row["miou_val"] for row in found.values())),
+                    points(mean(row["miou_test"] for row in found.values())),
+                    gains,
+                    NOTHING if thesis is None else f"{thesis:.1f}",
+                ]
+            )
+    head = ["network", "mode", "seeds", "steps", "seconds", "with soft labels", "val", "test"]
+    return table([*head, "above alone, seed by seed", "thesis"], body)
+
+
+def effort(found: Sequence[Row], mode: str, about: Mapping[str, Any]) -> list[str]:
+    """Return steps, their seconds as a step was measured, and the same with those of the soft labels."""
+    steps = [row["steps"] for row in found if row["steps"]]
+    if not steps:
+        return [NOTHING] * 3
+    taken = about.get("step_seconds", {}).get(found[0]["network"], {}).get(FORMS.get(mode, "kl"))
+    if taken is None:
+        return [span(steps), NOTHING, NOTHING]
+    seconds = fmean(steps) * taken
+    own = 0.0 if mode.startswith("alone") else about.get("soft_label_seconds") or 0.0
+    return [span(steps), whole(seconds), whole(seconds + own)]
 
 
 def gains_of(found: Mapping[int, Row], alone: Mapping[int, Row]) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from controller.options import ListsCommand, echo_result, make_progress, output_options, table
 from controller.training_options import SEED, parse_options, training_option
+
+if TYPE_CHECKING:
+    from controller.simulation.settings import Recipe
 
 
 @click.command(
@@ -89,6 +94,11 @@ from controller.training_options import SEED, parse_options, training_option
 )
 @click.option("--propagate", is_flag=True, help="Spread answers through the CRF, where the strategy has one.")
 @click.option(
+    "--labelled-once",
+    is_flag=True,
+    help="Keep the pseudo-labels that a group got in its round; otherwise all are renewed with each round.",
+)
+@click.option(
     "--without-bounds", is_flag=True, help="Leave out the trainings on the initial labels and on all labels."
 )
 @training_option("device")
@@ -108,15 +118,16 @@ def command(context: click.Context, /, **options: Any) -> None:
     measures. Rows are written to --out after every round; a killed call goes on with --resume. Class-wise
     figures go to a second file beside it, weights and answers to a folder, which may be deleted afterwards.
     """
-    from dataclasses import replace
-
     from controller.simulation.compare import Comparison
-    from controller.simulation.recipes import RECIPES, recipe_of
     from controller.simulation.settings import Run, Simulation
     from controller.simulation.strategy_options import divide_options
 
-    if options["propagate"] and not any(name.startswith("sp-crf") for name in options["strategies"]):
-        raise click.UsageError("--propagate spreads answers through the CRF, and no strategy here has one.")
+    recipes = {strategy: recipe_for(strategy, options) for strategy in options["strategies"]}
+    if options["propagate"] and not any(recipe.propagate for recipe in recipes.values()):
+        raise click.UsageError(
+            "--propagate spreads answers into pseudo-labels of the CRF, and no strategy here has any. Add "
+            "one that has, such as sp-crf with --labels thesis, or leave the option out."
+        )
     names = (
         "network",
         "initial",
@@ -145,10 +156,7 @@ def command(context: click.Context, /, **options: Any) -> None:
             seed,
             budget,
             "exact" if options["exact"] else "dominant",
-            replace(
-                RECIPES.get(options["labels"]) or recipe_of(strategy),
-                propagate=options["propagate"] and strategy.startswith("sp-crf"),
-            ),
+            recipes[strategy],
             of_strategy[strategy],
         )
         for seed in options["seeds"]
@@ -180,6 +188,17 @@ def command(context: click.Context, /, **options: Any) -> None:
     )
     lines = table(columns, [[row[name] for name in columns] for row in rows])
     echo_result({"runs": rows}, options["as_json"], lines)
+
+
+def recipe_for(strategy: str, options: Mapping[str, Any]) -> Recipe:
+    """Return what is learned from the answers of a strategy; only labels of a CRF can be spread."""
+    from controller.simulation.recipes import RECIPES, recipe_of
+    from controller.strategies import build_strategy
+
+    recipe = RECIPES.get(options["labels"]) or recipe_of(strategy)
+    pseudo_labels = build_strategy(strategy, 0).pseudo_labels
+    spreads = options["propagate"] and recipe.uses_pseudo_labels and pseudo_labels == "crf"
+    return replace(recipe, propagate=spreads, refresh=not options["labelled_once"])
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:

@@ -82,11 +82,32 @@ def save_answers(path: Path, asked: Sequence[Asked]) -> None:
             arrays[f"painted-{place}"] = answers.painted
         counts = (answers.keys, answers.pixels, answers.wrong_pixels, answers.right_pixels)
         arrays[f"counts-{place}"] = np.array(counts)
+    _save(path, arrays)
+
+
+def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
     with temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     temporary.replace(path)
+
+
+def save_labels(path: Path, images: Sequence[Learnable]) -> None:
+    """Write what is learned from a group, whole or not at all."""
+    arrays: dict[str, NDArray[Any]] = {"keys": np.array([each.key for each in images])}
+    for place, each in enumerate(images):
+        arrays[f"labels-{place}"], arrays[f"weights-{place}"] = each.labels, each.weights
+    _save(path, arrays)
+
+
+def load_labels(path: Path, pictures: Mapping[str, LabelledPicture]) -> dict[str, Learnable]:
+    """Read what `save_labels` wrote, by key."""
+    with np.load(path, allow_pickle=False) as file:
+        return {
+            key: Learnable(key, pictures[key].picture, file[f"labels-{place}"], file[f"weights-{place}"])
+            for place, key in enumerate(file["keys"].tolist())
+        }
 
 
 def load_answers(path: Path, pictures: Mapping[str, LabelledPicture]) -> list[Asked]:

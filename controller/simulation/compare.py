@@ -16,7 +16,7 @@ from controller.simulation.kept import require_same_images
 from controller.simulation.measure import Figures
 from controller.simulation.results import relative, result_row, write_json
 from controller.simulation.run import Curve
-from controller.simulation.settings import Run, Simulation, digest
+from controller.simulation.settings import Recipe, Run, Simulation, digest
 from controller.simulation.superpixel_cache import SuperpixelCache
 from controller.strategies import build_strategy
 from tenth.errors import ConfigurationError
@@ -151,7 +151,8 @@ class Comparison:
         own = (run.name or run.strategy, run.annotator, run.seed, run.budget)
         for detail in self.details:
             if tuple(detail[name] for name in ("strategy", "annotator", "seed", "budget")) == own:
-                self._require_same(detail, wanted)
+                known = asdict(Recipe(**detail.get("recipe", {})))  # older than some of its settings
+                self._require_same(detail | {"recipe": known}, wanted)
 
     def _require_same(self, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         """Refuse to add to rows that were recorded with other settings than the wanted ones."""
@@ -167,7 +168,7 @@ class Comparison:
     def _perform(
         self, run: Run, splits: Splits, reference: Reference, bounds: Bounds | None, bar: Bar
     ) -> None:
-        folder = self.folder / f"{run.strategy}-{digest(self.simulation.identity(), asdict(run))}"
+        folder = self.folder / f"{run.strategy}-{digest(self.simulation.identity(), run.identity())}"
         curve = Curve(
             self.simulation,
             run,

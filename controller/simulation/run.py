@@ -25,7 +25,9 @@ from controller.simulation.asked import (
     Learnable,
     label_accuracy,
     load_answers,
+    load_labels,
     save_answers,
+    save_labels,
     totals,
 )
 from controller.simulation.bounds import Splits, learn, network_of, training_options
@@ -80,6 +82,7 @@ class Curve:
     cache: SuperpixelCache
     progress: Progress = SILENT
     asked: list[Asked] = field(default_factory=list)
+    merged: dict[str, Learnable] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.strategy: Strategy = build_strategy(
@@ -136,6 +139,8 @@ class Curve:
             "selection_seconds": selected,
         }
         save_answers(self.folder / f"round-{number:03d}.npz", new)
+        if not self.run.recipe.refresh:
+            save_labels(self._labels_file(number), [self.merged[each.picture.key] for each in new])
         write_json(self.folder / f"round-{number:03d}.json", record)
         self._remember()
         return record
@@ -151,11 +156,18 @@ class Curve:
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         with explained(answers, self.folder):
             self.asked += load_answers(answers, by_key)
+        if not self.run.recipe.refresh:
+            labels = self._labels_file(number)
+            with explained(labels, self.folder):
+                self.merged |= load_labels(labels, by_key)
         with explained(weights, self.folder):
             state = load_file(weights)
             self.network.load_state_dict({name: state[name] for name in self.network.state_dict()})
         self._remember()
         return record
+
+    def _labels_file(self, number: int) -> Path:
+        return self.folder / f"round-{number:03d}-labels.npz"
 
     def _remember(self) -> None:
         """Keep the weights of the model so far for a committee."""
@@ -256,36 +268,43 @@ class Curve:
     def _learnable(self, predictor: Predictor) -> list[LabelledImage]:
         """Return what the network learns from: the initial set, all that was asked, maybe the rest too."""
         recipe = self.run.recipe
-        pseudo = self.strategy.pseudo_labels
-        calibration = None
-        if recipe.soft:
-            crf, division = self.simulation.crf, self.cache.division
-            calibration = calibrate(self.splits.val, predictor, pseudo, crf, division)
-        merging = MergeOptions(pseudo, recipe.propagate, recipe.min_confidence, recipe.sieve, calibration)
-        needed = merging.uses_pseudo_labels or merging.sieve
         images: list[LabelledImage] = list(self.splits.initial)
         if recipe.initial_weight < 1:
             images = [DiscountedImage(picture, recipe.initial_weight) for picture in self.splits.initial]
+        merging = self._merging(predictor)
         for asked in self.asked:
-            merged = merge_answers(
-                asked.picture.picture,
-                asked.superpixels,
-                asked.answers.as_region_answers(),
-                predictor.probabilities(asked.picture.picture) if needed else None,
-                merging,
-                self.simulation.crf,
-            )
-            images.append(
-                Learnable(
-                    asked.picture.key, asked.picture.picture, merged.labels, merged.weights(soft=recipe.soft)
-                )
-            )
+            key = asked.picture.key
+            if recipe.refresh or key not in self.merged:
+                self.merged[key] = self._merge(asked, predictor, merging)
+            images.append(self.merged[key])
         if recipe.unlabelled:
             for picture in self._pool():
                 nothing = np.full(picture.truth.shape, IGNORE, np.uint8)
                 weights = np.zeros(picture.truth.shape, np.float32)
                 images.append(Learnable(picture.key, picture.picture, nothing, weights))
         return images
+
+    def _merging(self, predictor: Predictor) -> MergeOptions:
+        recipe, pseudo = self.run.recipe, self.strategy.pseudo_labels
+        calibration = None
+        if recipe.soft:
+            crf, division = self.simulation.crf, self.cache.division
+            calibration = calibrate(self.splits.val, predictor, pseudo, crf, division)
+        return MergeOptions(pseudo, recipe.propagate, recipe.min_confidence, recipe.sieve, calibration)
+
+    def _merge(self, asked: Asked, predictor: Predictor, merging: MergeOptions) -> Learnable:
+        picture = asked.picture.picture
+        needed = merging.uses_pseudo_labels or merging.sieve
+        merged = merge_answers(
+            picture,
+            asked.superpixels,
+            asked.answers.as_region_answers(),
+            predictor.probabilities(picture) if needed else None,
+            merging,
+            self.simulation.crf,
+        )
+        weights = merged.weights(soft=self.run.recipe.soft)
+        return Learnable(asked.picture.key, picture, merged.labels, weights)
 
     def _learn(
         self, images: Sequence[LabelledImage], weights: Path, number: int, title: str

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from controller.merging import NO_PSEUDO_LABELS
 from controller.simulation.annotator import Kind
 from tenth.errors import ConfigurationError
 from tenth.segmentation.crf import CRFOptions
@@ -20,6 +21,8 @@ class Recipe:
     ----------
     min_confidence : float
         Pseudo-labels less sure than this are ignored; 0 keeps all, as in the thesis.
+    refresh : bool
+        Renew what the model says about earlier groups with every round; false keeps what it said in theirs.
     propagate : bool
         Spread the answers through the CRF.
     sieve : bool
@@ -40,6 +43,7 @@ class Recipe:
     """
 
     min_confidence: float = 0.0
+    refresh: bool = True
     propagate: bool = False
     sieve: bool = False
     soft: bool = False
@@ -48,6 +52,11 @@ class Recipe:
     initial_weight: float = 1.0
     unlabelled: bool = False
     restart: bool = False
+
+    @property
+    def uses_pseudo_labels(self) -> bool:
+        """Whether any pixel gets the model's own label."""
+        return self.min_confidence < NO_PSEUDO_LABELS
 
 
 @dataclass(frozen=True)
@@ -184,6 +193,13 @@ class Run:
             raise ConfigurationError(
                 f"budget = {self.budget}: a share of the pixels, above 0 and at most 1; 0.1 is usual."
             )
+
+    def identity(self) -> dict[str, Any]:
+        """Return what tells it from all other runs of a simulation, as JSON."""
+        values = asdict(self)
+        if self.recipe.refresh:
+            del values["recipe"]["refresh"]  # runs older than that choice are still theirs
+        return values
 
 
 def digest(*parts: Any) -> str:

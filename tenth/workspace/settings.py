@@ -264,7 +264,9 @@ class LabelsSection(Section):
         description="Renew the pseudo-labels of all groups by the current model; false keeps the old ones.",
     )
     propagate: bool = Field(
-        default=False, description="Spread the answers to their surroundings through the CRF."
+        default=False,
+        description="Spread the answers to their surroundings through the CRF; with `pseudo` and a strategy "
+        "that has a CRF.",
     )
     pseudo: bool = Field(
         default=False,
@@ -293,6 +295,15 @@ class LabelsSection(Section):
         description="Let pixels of an answered region count less where the model doubts that they are of the "
         "class that was named for all of it.",
     )
+
+    @model_validator(mode="after")
+    def _check_propagate(self) -> LabelsSection:
+        if self.propagate and not self.pseudo:
+            raise ValueError(
+                "propagate = true spreads answers into the pseudo-labels around them, and pseudo = false "
+                "wants none. Set pseudo = true, or propagate = false"
+            )
+        return self
 
 
 class LabelStudioSection(Section):

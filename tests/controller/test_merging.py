@@ -46,6 +46,31 @@ def test_the_sieve_by_hand():
     np.testing.assert_allclose(weights, [[1, 0.5, 0, 0], [1, 0.5, 0, 0]], atol=1e-3)
 
 
+def test_what_was_painted_is_not_sieved():
+    """Region 0 was called 0, its lower left pixel painted as 1: that one counts fully, however unlikely."""
+    painted = np.full((2, 4), 255, np.uint8)
+    painted[1, 0] = 1
+    labels = merged([RegionAnswer(1, 0, 0, painted)], min_confidence=NO_PSEUDO_LABELS, sieve=True)
+    np.testing.assert_array_equal(labels.labels[:, :2], [[0, 0], [1, 0]])
+    # p(0) is 0.9, 0.3 and 0.3 where the region's class holds, 0.5 on average
+    np.testing.assert_allclose(labels.weights(soft=False)[:, :2], [[1, 0.6], [1, 0.6]], atol=1e-3)
+
+
+def test_a_region_that_was_painted_alone_is_not_sieved():
+    painted = np.full((2, 4), 255, np.uint8)
+    painted[:, :2] = [[0, 0], [0, 1]]
+    labels = merged([RegionAnswer(1, 0, None, painted)], min_confidence=NO_PSEUDO_LABELS, sieve=True)
+    np.testing.assert_allclose(labels.weights(soft=False)[:, :2], 1)
+
+
+def test_the_last_of_several_answers_says_whether_a_region_is_sieved():
+    painted = np.full((2, 4), 255, np.uint8)
+    painted[:, :2] = 0
+    answers = [RegionAnswer(1, 0, 0), RegionAnswer(2, 0, None, painted)]
+    labels = merged(answers, min_confidence=NO_PSEUDO_LABELS, sieve=True)
+    np.testing.assert_allclose(labels.weights(soft=False)[:, :2], 1)
+
+
 def test_a_network_that_knows_nothing_sieves_nothing():
     flat = np.full_like(P, 0.5)
     options = MergeOptions("network", min_confidence=NO_PSEUDO_LABELS, sieve=True)
@@ -76,6 +101,8 @@ def test_soft_pseudo_labels_count_by_their_calibrated_confidence():
 def test_spreading_answers_needs_the_crf():
     with pytest.raises(ConfigurationError, match="sp-crf"):
         MergeOptions("network", propagate=True)
+    with pytest.raises(ConfigurationError, match="wants none"):
+        MergeOptions("crf", propagate=True, min_confidence=NO_PSEUDO_LABELS)
 
 
 class Known:

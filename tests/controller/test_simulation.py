@@ -27,7 +27,7 @@ from controller.simulation.compare import Comparison
 from controller.simulation.images import LabelledPicture, drive_of, load_pictures, split_initial
 from controller.simulation.recipes import ANSWERS, recipe_of
 from controller.simulation.results import ROW, relative
-from controller.simulation.settings import Run
+from controller.simulation.settings import Recipe, Run
 from controller.simulation.strategy_options import divide_options
 from controller.strategies import build_strategy
 from tenth.errors import ConfigurationError, DataError
@@ -112,6 +112,34 @@ def test_the_last_model_starts_again_where_the_recipe_says_so(streets, tmp_path,
     weights, _, order = starts[-1]
     assert all(torch.equal(weights[name], fresh[name]) for name in fresh) == restart
     assert (order == 0) == restart  # the order of the images is that of the bounds
+
+
+@pytest.mark.parametrize("refresh", [True, False])
+def test_groups_keep_their_labels_where_the_recipe_says_so(streets, tmp_path, monkeypatch, refresh):
+    """Also in a call that goes on behind the first round."""
+    labels = []
+
+    def recorded(network, images, options, *rest):
+        labels.append({image.key: image.load()[1].copy() for image in images})
+        return learn(network, images, options, *rest)
+
+    monkeypatch.setattr("controller.simulation.run.learn", recorded)
+    run = Run("sp-crf", 0, 0.4, recipe=Recipe(refresh=refresh))
+
+    def perform():
+        return Comparison(tiny(streets), tmp_path / "r.json", bounds=False, resume=True).perform([run])
+
+    perform()
+    for path in tmp_path.rglob("round-002*"):
+        path.unlink()
+    (tmp_path / "r.json").unlink()
+    perform()
+    first, second, again = labels
+    group = [key for key in first if (first[key] != 255).all() and key in second]
+    same = [np.array_equal(first[key], second[key]) for key in group]
+    assert all(same) != refresh
+    assert second.keys() == again.keys()
+    assert all(np.array_equal(second[key], again[key]) for key in second)
 
 
 def test_a_committee_has_the_initial_model_and_those_of_the_rounds(streets, tmp_path, monkeypatch):
@@ -334,7 +362,11 @@ def test_a_wrong_size_is_explained():
 
 @pytest.mark.parametrize(
     ("arguments", "explained"),
-    [(["--seeds", "0", "-1"], "-1 is not in the range"), (["--propagate"], "no strategy here has one")],
+    [
+        (["--seeds", "0", "-1"], "-1 is not in the range"),
+        (["--propagate"], "no strategy here has any"),
+        (["--strategy", "tenth", "--propagate"], "no strategy here has any"),
+    ],
 )
 def test_what_would_be_ignored_or_break_is_refused(streets, tmp_path, arguments, explained):
     named = ["simulate", "--dataset", str(streets), "--strategy", "sp", "--out", str(tmp_path / "r.json")]

@@ -31,6 +31,7 @@ def row(network, mode, miou, seed=0, runtime="torch f32", **changed):
 def written(tmp_path, rows, details=()):
     train = {"icnet": {"miou": 0.7, "class_iou": [0.8, 0.6]}, "student": None}
     about = {"classes": CLASSES, "teachers": {"icnet": 24}, "train": train, "soft_label_seconds": 12.3}
+    about["step_seconds"] = {"enet": {"alone": 0.5, "dist": 0.6, "kl": 0.7}}
     (tmp_path / "distillation.json").write_text(json.dumps({"runs": rows}))
     (tmp_path / "distillation_details.json").write_text(json.dumps({"about": about, "runs": list(details)}))
     return page(load(tmp_path))
@@ -71,13 +72,20 @@ def test_who_trained_longer_is_told_apart(tmp_path):
     ]
     names = ("alone-longer", "alone", "distilled", "distilled-thesis", "distilled-kl")
     jobs = [f"enet-{name}-s0" for name in names]
-    details = [{"job": job, "runtime": "torch f32"} for job in jobs]
+    details = [
+        {"job": job, "runtime": "torch f32", "steps": steps}
+        for job, steps in zip(jobs, (1100, 1000, 800, 900, 900), strict=True)
+    ]
     text = section(written(tmp_path, rows, details), "Tables 4.3 and 4.4")
-    assert cells(text, "enet", "alone, as many seconds")[3:6] == ["100", "32.0", "30.0"]
-    assert cells(text, "enet", "alone, the soft labels' seconds on top")[3:6] == ["150", "33.0", "31.0"]
-    assert cells(text, "enet", "distilled")[6] == "+4.0 (0)"
-    assert cells(text, "enet", "distilled, by the thesis's loss")[6] == "−2.0 (0)"
-    assert cells(text, "enet", "distilled, by KL(teachers ‖ student)")[6] == "−1.0 (0)"
+    # A step takes 0.5 s alone, 0.6 s by DIST; soft labels 12.3 s.
+    alone = ["1000", "500", "500", "32.0", "30.0"]
+    assert cells(text, "enet", "alone, as many seconds")[3:8] == alone
+    longer = ["1100", "550", "550", "33.0", "31.0"]
+    assert cells(text, "enet", "alone, the soft labels' seconds on top")[3:8] == longer
+    taught = ["800", "480", "492", "36.0", "34.0", "+4.0 (0)"]
+    assert cells(text, "enet", "distilled")[3:9] == taught
+    assert cells(text, "enet", "distilled, by the thesis's loss")[8] == "−2.0 (0)"
+    assert cells(text, "enet", "distilled, by KL(teachers ‖ student)")[8] == "−1.0 (0)"
     assert cells(text, "erfnet", "distilled")[2] == "not run yet"
 
 
@@ -139,5 +147,5 @@ def test_students_that_trained_longer_have_a_section(tmp_path):
     (tmp_path / "distillation_longer_details.json").write_text(json.dumps(about))
     text = section(written(tmp_path, [row("icnet", "alone", 0.4)]), "Students trained longer")
     assert "3600 steps for a student alone" in text
-    assert cells(text, "icnet", "distilled")[4:7] == ["49.0", "47.0", "+2.0 (0)"]
+    assert cells(text, "icnet", "distilled")[6:9] == ["49.0", "47.0", "+2.0 (0)"]
     assert "not run yet" not in text

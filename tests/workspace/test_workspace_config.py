@@ -124,6 +124,7 @@ def test_unknown_keys_and_sections_are_refused_with_the_nearest(text: str, expec
         ("[distill]\nteachers = ['new', 'new']", ["'new' stands in it twice"]),
         ("[distill]\ntemperatures = [0]", ["numbers above 0"]),
         ("[distill]\ntemperatures = [4.0, 3.0]", ["2 numbers for 1 entries", "Give one for each"]),
+        ("[labels]\npropagate = true", ["propagate = true spreads", "pseudo = true"]),
         ("[distill]\nclass_weighted = false", ["class_weighted = False is of form = 'kl'", "'dist'"]),
         ("[distill]\nstudent_options = 3", ["student_options = 3", "table", "student_options = {}"]),
         ("[distill]\nmax_loss = 2", ["at most 1", "still replace it"]),
