@@ -72,16 +72,16 @@ def questions_alone(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
     yield job(stage, base, "sp-crf-class", seed)
 
 
-def labelled_once(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
-    """Yield the thesis's recipe as algorithm 1 has it: a group keeps the labels that it got in its round."""
+def relabelled(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield the thesis's recipe with the pseudo-labels of all groups renewed by the model of each round."""
     for strategy in ("sp-crf", "random-regions"):
-        recipe = replace(THESIS, refresh=False)
-        yield job(stage, base, strategy, seed, recipe, name=f"{strategy} (labelled once)")
+        recipe = replace(THESIS, refresh=True)
+        yield job(stage, base, strategy, seed, recipe, name=f"{strategy} (relabelled)")
 
 
 def everything_else(base: Simulation, seed: int) -> Iterator[Job]:
     """Yield budgets, all other strategies, exact answers, region and group sizes, and a larger P."""
-    yield from labelled_once(3, base, seed)
+    yield from relabelled(3, base, seed)
     yield from budgets(base, seed)
     yield from other_strategies(base, seed)
     for strategy in ("sp-crf", "tenth"):

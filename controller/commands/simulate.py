@@ -94,9 +94,9 @@ if TYPE_CHECKING:
 )
 @click.option("--propagate", is_flag=True, help="Spread answers through the CRF, where the strategy has one.")
 @click.option(
-    "--labelled-once",
+    "--relabel",
     is_flag=True,
-    help="Keep the pseudo-labels that a group got in its round; otherwise all are renewed with each round.",
+    help="Renew the pseudo-labels of all groups with every round; otherwise a group keeps those of its own.",
 )
 @click.option(
     "--without-bounds", is_flag=True, help="Leave out the trainings on the initial labels and on all labels."
@@ -198,7 +198,7 @@ def recipe_for(strategy: str, options: Mapping[str, Any]) -> Recipe:
     recipe = RECIPES.get(options["labels"]) or recipe_of(strategy)
     pseudo_labels = build_strategy(strategy, 0).pseudo_labels
     spreads = options["propagate"] and recipe.uses_pseudo_labels and pseudo_labels == "crf"
-    return replace(recipe, propagate=spreads, refresh=not options["labelled_once"])
+    return replace(recipe, propagate=spreads, refresh=options["relabel"])
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from controller.merging import NO_PSEUDO_LABELS
 from controller.simulation.settings import Recipe
 
-THESIS = Recipe()
-"""The model's own labels for every pixel that nobody was asked about (thesis, algorithm 1)."""
+THESIS = Recipe(refresh=False)
+"""The model's own labels for every pixel that nobody was asked about, as they were in the round of the image
+(thesis, algorithm 1). Renewed with every round they drift: a model that learns from its own labels confirms
+its mistakes, and did much worse (docs/results.md)."""
 
 ANSWERS = Recipe(min_confidence=NO_PSEUDO_LABELS, restart=True)
 """Nothing but the answers: a pixel that nobody was asked about has no label."""
