@@ -188,9 +188,10 @@ def about(module: str, arguments: argparse.Namespace, simulation: Simulation) ->
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
     settings = asdict(simulation) | {"dataset": Path(simulation.dataset).name}
+    of_first = f"--initial-steps {arguments.initial_steps} " if "initial_steps" in arguments else ""
     return {
         "command": f"python -m {module} --dataset DIR --size {arguments.size} "
-        f"--region-size {arguments.region_size} --initial-steps {arguments.initial_steps} "
+        f"--region-size {arguments.region_size} {of_first}"
         f"--round-steps {arguments.round_steps} --seeds {' '.join(map(str, arguments.seeds))}",
         "hardware": f"{processor()}, {arguments.threads or torch.get_num_threads()} thread(s)",
         "commit": commit.stdout.strip(),
