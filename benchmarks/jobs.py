@@ -107,28 +107,30 @@ def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -
     Raises
     ------
     ConfigurationError
-        When `out` has runs with other settings; it stays as it is.
+        When `out` has runs with other settings, or runs of one name learned in different ways; it stays as
+        it is.
     """
     found: list[Curve] = []
     for each in jobs:
         path = work / "jobs" / f"{each.name}.json"
         if path.exists():
-            found += curves(path)
+            found += [_with_dropout(curve, each.simulation) for curve in curves(path)]
     earlier, abouts = published(out, about)
     done = {curve_key(each): len(each) for each in found}
     # A curve that has only begun here does not replace a longer one.
     kept = [each for each in earlier if done.get(curve_key(each), 0) < len(each)]
     stay = {curve_key(each) for each in kept}
     every = [*(each for each in found if curve_key(each) not in stay), *kept]
+    _require_one_recipe(detail for each in every for _, detail in each)
     ends = {
-        (detail["initial_share"], detail["seed"], row["strategy"]): row["miou_test"]
+        (_setting(detail), row["strategy"]): row["miou_test"]
         for each in every
         for row, detail in each
         if row["strategy"] in BOUNDS
     }
     rows = []
-    for row, _ in (pair for each in every for pair in each):
-        full, initial = (ends.get((row["initial_share"], row["seed"], name)) for name in BOUNDS)
+    for row, detail in (pair for each in every for pair in each):
+        full, initial = (ends.get((_setting(detail), name)) for name in BOUNDS)
         row |= {"initial_miou_test": initial, "full_label_miou_test": full}
         rows.append(row | relative(row))
     details = [detail for each in every for _, detail in each]
@@ -137,6 +139,31 @@ def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -
     write_json(out, {"runs": rows})
     write_json(out.with_name(f"{out.stem}_details.json"), {"about": about, "runs": details})
     return len(rows)
+
+
+def _with_dropout(curve: Curve, simulation: Simulation) -> Curve:
+    """Say which network the curve is of: one with dropout has no bounds of another's."""
+    dropout = simulation.network_options.get("dropout")
+    return curve if dropout is None else [(row, detail | {"dropout": dropout}) for row, detail in curve]
+
+
+def _setting(detail: Mapping[str, Any]) -> tuple[Any, ...]:
+    return detail["initial_share"], detail["seed"], detail.get("dropout")
+
+
+def _require_one_recipe(details: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse runs of one name, some of which learned otherwise than the others, or had other options."""
+    known: dict[tuple[Any, ...], str] = {}
+    for detail in details:
+        name = tuple(detail[each] for each in ("strategy", "annotator", "budget", "initial_share"))
+        # Older runs lack what could not be chosen then.
+        recipe = asdict(Recipe(**detail.get("recipe", {})))
+        own = json.dumps([recipe, detail.get("strategy_options", {})], sort_keys=True)
+        if known.setdefault(name, own) != own:
+            raise ConfigurationError(
+                f"There are runs of {name} that differ in their recipe or options: {known[name]} and {own}. "
+                "Give one of them a name that says how it differs."
+            )
 
 
 def curve_key(curve: Curve) -> tuple[Any, ...]:

@@ -103,6 +103,7 @@ def main() -> None:
         "command": f"python -m benchmarks.strategy_seconds --repeats {arguments.repeats}",
         "hardware": f"{processor()}, {torch.get_num_threads()} thread(s) of torch",
         "network": f"icnet, efficientnet-lite0, {CLASSES} classes",
+        "repeats": arguments.repeats,
         "regions": REGIONS,
         "passes": PASSES,
         "members": MEMBERS,

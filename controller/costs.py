@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 import numpy.typing as npt
@@ -46,12 +47,16 @@ def learn_costs(answers: Iterable[tuple[float | None, int]]) -> AnswerCosts:
     Returns
     -------
     AnswerCosts
-        Medians in seconds; the keys themselves, 1 and 2, while there are fewer than `ENOUGH` of a kind.
+        Medians in seconds. While there are fewer than `ENOUGH` times of a kind, keys: 1, and the mean of the
+        other answers', of which painted ones have many; 2 while those are too few as well.
     """
     times: dict[bool, list[float]] = {True: [], False: []}
+    others = []
     for seconds, keys in answers:
+        if keys > 1:
+            others.append(keys)
         if seconds is not None and 0 < seconds <= LONGEST:
             times[keys <= 1].append(seconds)
     if min(len(kind) for kind in times.values()) < ENOUGH:
-        return AnswerCosts()
+        return AnswerCosts(other=fmean(others)) if len(others) >= ENOUGH else AnswerCosts()
     return AnswerCosts(float(np.median(times[True])), float(np.median(times[False])))

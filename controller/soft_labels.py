@@ -3,9 +3,12 @@
 ::
 
     out/measured/                   what was counted of each teacher, of the ensemble and of the student
-    out/soft-labels/                what the teachers say together about the training images
+    out/soft-labels/<digest>/       what the teachers say together about the training images
     out/soft-labels-unlabelled/     the same of images without labels
     out/soft-label-seconds.jsonl    how long that took, a line each image
+
+Each set of teachers, weights and temperatures has soft labels of its own, so that students of several losses,
+one after the other or at once, do not destroy each other's.
 """
 
 from __future__ import annotations
@@ -129,8 +132,8 @@ class Asking:
         """
         images = self.material.splits["train"] if name == "train" else self.material.unlabelled
         identity = {**ensemble.identity(), "images": self.material.digests[name].pictures}
-        store = SoftLabelStore.create(self.job.out / FOLDERS[name], identity)
         owner = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+        store = SoftLabelStore.create(self.job.out / FOLDERS[name] / owner, identity)
         log = SecondsLog(self.job.out / "soft-label-seconds.jsonl", owner)
         if any(image.key not in store for image in images):
             write_soft_labels(store, self.together(ensemble), images, self.progress, log.add)

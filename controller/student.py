@@ -15,7 +15,7 @@ from controller.lessons import measurable, taught, unlabelled_images
 from controller.loop import Loop
 from controller.teachers import check_teachers, load_teachers
 from controller.train import architecture, fit_network, training_images
-from tenth.errors import ConfigurationError
+from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
 from tenth.segmentation.distillation.losses import USUAL_WEIGHTS
 from tenth.segmentation.distillation.teachers import (
@@ -147,7 +147,12 @@ def start_student(loop: Loop, spec: NetworkSpec) -> tuple[SegmentationNetwork, s
     current = models.current()
     candidates = [*([current] if current else []), *reversed(models.names())]
     for version in candidates:
-        info = models.info(version)
+        try:
+            info = models.info(version)
+        except DataError:
+            if version == current:
+                raise
+            continue  # damage of a version that nobody uses is no reason to stop
         if is_student(info) and architecture(info.spec) == architecture(spec):
             return models.load(version).network, version
     return spec.build(), None

@@ -22,6 +22,8 @@ from tenth.workspace.model_info import number_of
 NEW = "new"
 """The model that the round has just trained; it is no version yet."""
 
+HUGGING_FACE = "hf:"
+
 _PREVIOUS = re.compile(r"previous:([1-9]\d{0,3})")
 
 
@@ -166,6 +168,8 @@ def _located(loop: Loop, entry: str) -> tuple[str, str]:
     name, equals, where = entry.partition("=")
     if not equals:
         name, where = Path(entry).name, entry
+    if where.startswith(HUGGING_FACE):
+        return name, f"{name}={_beside(loop, where)}"
     beside = loop.config.file.parent / Path(where).expanduser()
     folder = _version_folder(str(beside))
     if folder is not None:
@@ -177,6 +181,14 @@ def _located(loop: Loop, entry: str) -> tuple[str, str]:
             'the folder of a model version, or "NAME=WORKSPACE:VERSION".'
         )
     return name, entry
+
+
+def _beside(loop: Loop, where: str) -> str:
+    """Return hf:MODEL or hf:MODEL#MAPPING, what lies beside the configuration as a path of its own."""
+    model, hash_, mapping = where.removeprefix(HUGGING_FACE).partition("#")
+    folder = loop.config.file.parent
+    parts = [str(folder / each) if each and (folder / each).exists() else each for each in (model, mapping)]
+    return f"{HUGGING_FACE}{parts[0]}{hash_}{parts[1]}"
 
 
 def _version_folder(where: str) -> Path | None:

@@ -74,7 +74,31 @@ def goals(results: Results) -> list[str]:
     ]
     lines = ["## Goals", "", *table(head, body), "And the order at 10 %, in points of mIoU on test:", ""]
     head = ["goal", "seed by seed", "mean", "95 % interval", "so it is", "result"]
-    return [*lines, *table(head, [_order_row(what, each) for what, each in orders])]
+    lines += table(head, [_order_row(what, each) for what, each in orders])
+    for series in set_apart(all_series(results.label_efficiency)).values():
+        lines += _below_p(series)
+    return lines
+
+
+def _below_p(series: Sequence[Series]) -> list[str]:
+    """Say of which strategies the answers did more harm than good, for then the order says little."""
+    start = pick(series, strategy=BASELINE)
+    least = None if start is None else start.final("miou_test")
+    runs = [
+        pick(series, strategy=name, annotator="dominant", budget=0.1) for name in ("sp-crf", "random-regions")
+    ]
+    ends = {run["strategy"]: run.final("miou_test") for run in runs if run is not None}
+    worse = [
+        f"`{name}`" for name, end in ends.items() if end is not None and least is not None and end < least
+    ]
+    if not worse:
+        return []
+    return [
+        f"{' and '.join(worse)} ended below P alone: the model's own labels, which the thesis's recipe adds, "
+        "did more harm than the answers did good. What the questions alone are worth, all learned from alike, "
+        "is told with the ingredients of `tenth`.",
+        "",
+    ]
 
 
 def _row(where: str, goal: Goal, series: Sequence[Series]) -> list[str]:

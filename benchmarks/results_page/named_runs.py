@@ -31,7 +31,11 @@ def learned_otherwise(results: Results) -> list[str]:
     series = divide(rows, SETTING, thesis.GROUPS)
     named = [each for each in series if base_of(each["strategy"]) != each["strategy"]]
     if not named:
-        return [*lines, "Not run yet: no strategy has been run with another way to learn.", ""]
+        return [
+            *lines,
+            "Not run yet in this setting; on smaller images below, with the ingredients of `tenth`.",
+            "",
+        ]
     pairs = _with_bases(series, named)
     bases = [base for _, base in pairs]
     lines += _both([each for each in series if each in named or each in bases])

@@ -31,8 +31,8 @@ INTRO = f"""\
 What each query strategy buys on CamVid, with simulated annotators, beside what the thesis that the method
 comes from printed: {SOURCE} (`benchmarks/results_page/thesis.py`).
 
-Every number here is computed from the JSON files in `benchmarks/results/`; what has not been run is said to
-be so. A number from fewer than {SEEDS} seeds is marked *preliminary*: one seed does not tell differences of a
+The tables are computed from the JSON files in `benchmarks/results/`; what has not been run is said to be
+so. A number from fewer than {SEEDS} seeds is marked *preliminary*: one seed does not tell differences of a
 few points from chance.
 
 ## How to read the tables
@@ -40,7 +40,8 @@ few points from chance.
 - **P** is the labelled set at the start, contiguous pieces of the drives, for neighbouring frames are
   near-duplicates. The rest of train is the pool, labelled in six groups.
 - **budget** is the share of each image's pixels that may be asked about; **pixels asked** is the share of
-  the pool's pixels that were. A budget is never exceeded.
+  the pool's pixels that were. A budget is never exceeded. Real rounds ask at most 250 regions of a group on
+  top of that by default (`selection.max_regions`); here there is no such limit.
 - **keys** are the key presses of all groups so far: 1 to accept the model's guess, 2 to change it,
   painting by its strokes. They tell the effort of people better than pixels do.
 - **dominant**: the annotator gives a region the one class that most of its pixels have, which is wrong
@@ -49,9 +50,14 @@ few points from chance.
   labels.
 - **gap closed** is (mIoU − mIoU_P) / (mIoU_full − mIoU_P). It tells strategies apart, for P alone reaches
   most of the ratio already: 85 % in the thesis.
-- **full labels** is training on the labels of all of train; what `tenth` learns there is the same, for there
-  is nothing to fade out. It and P are trained in one piece, for as many steps as all rounds together; that
-  more steps would not help has not been shown.
+- **full labels** is training on the labels of all of train, and *P alone* on those of P, in one piece, for as
+  many steps as all rounds together. The column P and the start of the curves are that model, not the one that
+  asks first, which had fewer steps. Neither is at its plateau: what full labels reach with more steps is in
+  *Students trained longer*. Whether they would reach more with P at a quarter, as `tenth` has it, was not
+  measured.
+- **the thesis's recipe**: all strategies but `tenth` learn from the answers and from the model's own labels
+  of everything else, as they were in the round of the image (algorithm 1). *Relabelled*: those of all groups
+  are renewed by the model of each round.
 - **restart**: so is the last model of `tenth` and of the runs named *learned as tenth*, from the same start
   weights; the models of the rounds before, each trained on from the one before, only ask. The others go on to
   the end, as in the thesis; *without restart* so does `tenth`.

@@ -62,7 +62,7 @@ from controller.training_options import training_options
     show_default=True,
     help="What is learned from the soft labels: each pixel's distribution (kl: the thesis's), where each "
     "class is (cwd: channel-wise, arXiv 2011.13256), or how pixels and classes relate (dist: arXiv "
-    "2205.10536), which taught most in our runs.",
+    "2205.10536), which taught ENet most in our runs.",
 )
 @click.option(
     "--weight", type=float, help="λ, the weight of that; by default 100 for kl, 3 for cwd, 1 for dist."

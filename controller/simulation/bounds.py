@@ -20,6 +20,7 @@ from tenth.progress import SILENT, Progress
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
 from tenth.segmentation.training import LabelledImage, TrainingOptions, train
+from tenth.workspace.files import exclusive
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,20 @@ def learn(
     title: str = "Training",
 ) -> float:
     """Train `network`, or load what an earlier call has trained; return the seconds that it took."""
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    # Processes that share a folder share the initial model, too: the first trains it, the others wait.
+    with exclusive(weights.with_suffix(".lock")):
+        return _learn_once(network, images, options, weights, progress, title)
+
+
+def _learn_once(
+    network: SegmentationNetwork,
+    images: Sequence[LabelledImage],
+    options: TrainingOptions,
+    weights: Path,
+    progress: Progress,
+    title: str,
+) -> float:
     checkpoint = weights.with_suffix(".checkpoint")
     if weights.exists():
         with explained(weights, weights):
@@ -71,7 +86,6 @@ def learn(
             network.load_state_dict(state)
         network.eval()
         return seconds
-    weights.parent.mkdir(parents=True, exist_ok=True)
     result = train(network, images, options, checkpoint=checkpoint, progress=progress, description=title)
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     temporary = weights.with_name(f".{weights.name}.tmp")

@@ -21,3 +21,8 @@ def test_medians_of_both_kinds():
 def test_too_few_answers_are_counted_in_keys():
     assert learn_costs([(3.0, 1)] * 100 + [(9.0, 2)] * (ENOUGH - 1)) == AnswerCosts(1.0, 2.0)
     assert learn_costs([]) == AnswerCosts(1.0, 2.0)
+
+
+def test_painted_answers_cost_their_keys_where_no_times_tell():
+    told = [(None, 1)] * 5 + [(None, 2), (None, 8)] * (ENOUGH // 2)
+    assert learn_costs(told) == AnswerCosts(1.0, 5.0)

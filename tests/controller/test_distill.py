@@ -83,7 +83,7 @@ def test_end_to_end(capsys, world, teachers, tmp_path):
     loaded = ModelStore(folder.parent).load(folder.name)
     assert list(loaded.info.parents) == [each.name for each in teachers]
     assert sorted(path.name for path in folder.parent.glob("*.checkpoint")) == []
-    soft = sorted((tmp_path / "students" / "soft-labels" / "labels").iterdir())
+    soft = sorted((tmp_path / "students" / "soft-labels").glob("*/labels/*"))
     assert len(soft) == 3
 
 
@@ -217,7 +217,9 @@ def test_a_teacher_from_hugging_face(world, teachers, save_segformer, tmp_path, 
     assert not caplog.records
     save_segformer(tmp_path / "hf", dataset.classes.names, seed=1)
     other = distill(job_of(world, tmp_path / "out"), names, [], DistillationLoss(4.0))
-    assert "computed anew: teachers" in caplog.text
+    assert (
+        len(list((tmp_path / "out" / "soft-labels").iterdir())) == 2
+    )  # the other model's beside the first's
     assert other["version"] != report["version"]
     (tmp_path / "hf" / "model.safetensors").unlink()
     with pytest.raises(DataError, match="no weights"):

@@ -159,7 +159,10 @@ def test_a_worse_student_is_kept_but_not_published(loop, capsys):
     assert json.loads(out)["rounds"][1]["student"]["sentence"] == verdict["sentence"]
     write_report(loop, loop.workspace.folder / "report.html", title="x", control=None)
     assert verdict["sentence"] in (loop.workspace.folder / "report.html").read_text("utf-8")
-    # Nothing of this network was good enough, so the next round goes on from what there is of it.
+    # Nothing of this network was good enough, so the next round goes on from what there is of it, whatever
+    # has happened to versions that nobody uses.
+    unused = next(each for each in models.names() if each not in (before, student))
+    (models.folder / unused / "model.json").write_text("{")
     assert start_student(loop, student_spec(loop))[1] == student
 
 
@@ -354,6 +357,12 @@ def test_teachers_from_elsewhere(loop, learned_folder, tmp_path):
     assert [each.temperature for each in teachers] == [1.0, 2.0, 3.0, 4.0]
     assert teachers[0].identity == teachers[1].identity
     assert len({each.identity for each in teachers}) == 3
+
+    (tmp_path / "seg").mkdir()
+    (entry,) = named_teachers(change(loop, teachers=["b=hf:../seg#cityscapes-camvid"], temperatures=[1.0]))
+    assert entry.text == f"b=hf:{loop.config.file.parent / '../seg'}#cityscapes-camvid"
+    (entry,) = named_teachers(change(loop, teachers=["b=hf:nvidia/segformer"], temperatures=[1.0]))
+    assert entry.text == "b=hf:nvidia/segformer"
 
     description = tmp_path / "other" / "models" / version / "model.json"
     description.write_text(description.read_text().replace('"sky"', '"heaven"'))

@@ -20,21 +20,21 @@ BASE = Simulation("camvid", initial=2, groups=2, group_size=3, region_size=40)
 ABOUT = {**asdict(BASE), "command": "python -m …", "commit": "1111111", "hardware": "first machine"}
 
 
-def write(path, runs):
+def write(path, runs, **more):
     """Write rows of runs, (strategy, seed, mIoU of each round), and their details."""
     rows, details = [], []
     for strategy, seed, mious in runs:
         for number, miou in enumerate(mious, 1):
             rows.append(row(strategy, seed, number, miou))
             shared = {name: rows[-1][name] for name in RUN}
-            details.append(shared | {"group_size": 3, "region_size": 40})
+            details.append(shared | {"group_size": 3, "region_size": 40} | more)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"runs": rows}))
     path.with_name(f"{path.stem}_details.json").write_text(json.dumps({"runs": details}))
 
 
-def done(work, one, runs):
-    write(work / "jobs" / f"{one.name}.json", runs)
+def done(work, one, runs, **more):
+    write(work / "jobs" / f"{one.name}.json", runs, **more)
 
 
 def found(out):
@@ -82,6 +82,26 @@ def test_runs_of_other_settings_are_not_replaced(tmp_path, published):
     with pytest.raises(ConfigurationError, match=r"learning_rate 0\.04 there, 0\.01 here"):
         collect([], tmp_path / "here", ABOUT | {"learning_rate": 0.01}, published)
     assert published.read_bytes() == before
+
+
+def test_runs_of_one_name_learn_alike(tmp_path, published):
+    before = published.read_bytes()
+    other = job(1, BASE, "tenth", 1)
+    done(tmp_path / "here", other, [("tenth", 1, [0.4, 0.5])], recipe={"sieve": True})
+    with pytest.raises(ConfigurationError, match="differ in their recipe"):
+        collect([other], tmp_path / "here", ABOUT, published)
+    assert published.read_bytes() == before
+    # What older runs lack is what could not be chosen then.
+    done(tmp_path / "here", other, [("tenth", 1, [0.4, 0.5])], recipe={"sieve": False})
+    assert collect([other], tmp_path / "here", ABOUT, published) == 6
+
+
+def test_a_network_with_dropout_has_no_bounds_of_one_without(tmp_path, published):
+    dropout = job(1, BASE, "mc-dropout", 0)
+    done(tmp_path / "here", dropout, [("mc-dropout", 0, [0.3, 0.35])])
+    collect([dropout], tmp_path / "here", ABOUT, published)
+    assert found(published)["mc-dropout", 0, 2]["full_label_miou_test"] is None
+    assert found(published)["tenth", 0, 2]["full_label_miou_test"] == 0.6
 
 
 @pytest.mark.parametrize("initial", [36, 147])

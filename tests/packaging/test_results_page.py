@@ -160,7 +160,7 @@ def test_seconds_are_as_measured(tmp_path):
         {"strategy": "mc-dropout", "size": "1024x2048", "seconds": 1.65},
         {"strategy": "entropy", "size": "480x360", "seconds": 0.04},
     ]
-    store(tmp_path, "strategy_seconds.json", rows, {"hardware": "two cores"})
+    store(tmp_path, "strategy_seconds.json", rows, {"hardware": "two cores", "repeats": 3})
     text = page(load(tmp_path))
     assert cells(section(text, "Table 3.5"), "`entropy`") == ["`entropy`", "0.04", "0.33", "0.09"]
     assert cells(section(text, "Table 3.5"), "`mc-dropout`") == ["`mc-dropout`", "–", "1.65", "–"]

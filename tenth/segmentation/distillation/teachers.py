@@ -36,8 +36,8 @@ def temperature_of(network: str, form: Form = "kl") -> float:
         Its registered name.
     form : str, optional
         What is learned. ``"kl"``: the thesis's temperature, 4 (its middle one) where it has none. ``"cwd"``
-        and ``"dist"``: 1; they see classes that are less likely without softening, and softened they taught
-        less (docs/results.md).
+        and ``"dist"``: 1; they see classes that are less likely without softening; a softened ``"cwd"``
+        taught less (docs/results.md), a softened ``"dist"`` was not tried.
     """
     return THESIS_TEMPERATURES.get(network, 4.0) if form == "kl" else 1.0
 
