@@ -95,8 +95,8 @@ def _below_p(series: Sequence[Series]) -> list[str]:
         return []
     return [
         f"{' and '.join(worse)} ended below P alone: the model's own labels, which the thesis's recipe adds, "
-        "did more harm than the answers did good. What the questions alone are worth, all learned from alike, "
-        "is told with the ingredients of `tenth`.",
+        "did more harm than the answers did good. What the questions alone are worth, all learned from "
+        "alike, is told with the ingredients of `tenth`.",
         "",
     ]
 

@@ -358,16 +358,20 @@ def test_teachers_from_elsewhere(loop, learned_folder, tmp_path):
     assert teachers[0].identity == teachers[1].identity
     assert len({each.identity for each in teachers}) == 3
 
-    (tmp_path / "seg").mkdir()
-    (entry,) = named_teachers(change(loop, teachers=["b=hf:../seg#cityscapes-camvid"], temperatures=[1.0]))
-    assert entry.text == f"b=hf:{loop.config.file.parent / '../seg'}#cityscapes-camvid"
-    (entry,) = named_teachers(change(loop, teachers=["b=hf:nvidia/segformer"], temperatures=[1.0]))
-    assert entry.text == "b=hf:nvidia/segformer"
-
     description = tmp_path / "other" / "models" / version / "model.json"
     description.write_text(description.read_text().replace('"sky"', '"heaven"'))
     with pytest.raises(ConfigurationError, match=r"heaven.*same classes"):
         check_distillation(loop)
+
+
+def test_teachers_from_hugging_face_lie_beside_the_configuration_or_in_the_hub(loop, tmp_path):
+    (tmp_path / "seg").mkdir()
+    beside = loop.config.file.parent / "../seg"
+    for entry, text in (
+        ("b=hf:../seg#cityscapes-camvid", f"b=hf:{beside}#cityscapes-camvid"),
+        ("b=hf:nvidia/segformer", "b=hf:nvidia/segformer"),
+    ):
+        assert [each.text for each in named_teachers(change(loop, teachers=[entry]))] == [text]
 
 
 def test_a_dry_run_names_the_step(taught_folder):
