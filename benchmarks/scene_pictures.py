@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.results_page.__main__ import ROOT
 from benchmarks.results_page.page import HEATMAP, PICTURES, SELECTED
 from controller.context import class_features
-from controller.maps import Division, View
+from controller.maps import Division
 from controller.simulation.bounds import learn
 from controller.simulation.images import LabelledPicture
-from controller.simulation.plots import plot_entropy_heatmap, plot_selected_pixels
+from controller.simulation.pictures import Questions, draw_questions
 from controller.strategies import RoundContext, build_strategy
 from tenth.segmentation.crf import CRFOptions
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec
 from tenth.segmentation.scenes import SCENE_CLASSES, generate_scene
 from tenth.segmentation.training import TrainingOptions
-from tenth.segmentation.uncertainty import pixel_entropy
 
 STRATEGIES = ("random-regions", "entropy", "entropy-edge", "sp", "sp-crf", "sp-crf-class")
 BUDGET = 0.1
@@ -64,32 +61,17 @@ def trained(images: list[LabelledPicture]) -> Predictor:
     return Predictor(network, device="cpu")
 
 
-def asked_by(name: str, predictor: Predictor, picture: NDArray[np.uint8], context: RoundContext) -> list[int]:
-    """Return the regions, or pixels, that a strategy asks about within the budget."""
-    strategy = build_strategy(name, seed=0)
-    regions = Division(size=REGION_SIZE).regions(strategy, picture)
-    view = View(strategy, predictor, CRFOptions(), context=context)
-    return strategy.select(view.maps(picture, regions), int(BUDGET * regions.size))
-
-
 def main(folder: Path) -> None:
     """Write both pictures."""
     images = scenes()
     predictor = trained(images)
-    picture, truth = generate_scene(SHOWN)
-    context = RoundContext(class_features=class_features(images, predictor, len(SCENE_CLASSES)))
-    division = Division(size=REGION_SIZE)
-    asked = {name: asked_by(name, predictor, picture, context) for name in STRATEGIES}
-    masks = {
-        name: np.isin(division.regions(build_strategy(name), picture), regions)
-        for name, regions in asked.items()
-    }
-    probabilities = predictor.probabilities(picture)
+    features = class_features(images, predictor, len(SCENE_CLASSES))
+    strategies = [build_strategy(name, seed=0) for name in STRATEGIES]
+    context = RoundContext(class_features=features)
+    questions = Questions(strategies, predictor, Division(size=REGION_SIZE), CRFOptions(), context, BUDGET)
     folder.mkdir(parents=True, exist_ok=True)
-    superpixels = division.regions(build_strategy("sp"), picture)
-    plot_entropy_heatmap(picture, pixel_entropy(probabilities), superpixels, asked["sp"], folder / HEATMAP)
-    predicted = probabilities.argmax(axis=0).astype(np.uint8)
-    plot_selected_pixels(picture, masks, truth, predicted, SCENE_CLASSES.palette, folder / SELECTED)
+    shown = LabelledPicture(f"test/{SHOWN}", *generate_scene(SHOWN))
+    draw_questions(questions, shown, SCENE_CLASSES, folder / HEATMAP, folder / SELECTED)
     print(f"{HEATMAP} and {SELECTED} written to {folder}")
 
 

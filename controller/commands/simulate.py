@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from controller.options import ListsCommand, echo_result, make_progress, output_
 from controller.training_options import SEED, parse_options, training_option
 
 if TYPE_CHECKING:
-    from controller.simulation.settings import Recipe
+    from controller.simulation.compare import Comparison
+    from controller.simulation.settings import Recipe, Run
 
 
 @click.command(
@@ -106,7 +107,8 @@ if TYPE_CHECKING:
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Learning curves, PNG; with several budgets also NAME_budgets.png, what each budget reached.",
+    help="Learning curves, PNG; with several budgets also NAME_budgets.png, what each budget reached; "
+    "NAME_entropy.png and NAME_asked.png show an image of the pool, and what the strategies ask first.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the results in --out.")
 @output_options
@@ -174,6 +176,7 @@ def command(context: click.Context, /, **options: Any) -> None:
     rows = comparison.summary()
     if options["plot"]:
         plot(rows, options["plot"])
+        picture(comparison, runs[: len(options["strategies"])], options["plot"])
     columns = (
         "strategy",
         "seed",
@@ -209,6 +212,19 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
     plot_learning_curves(rows, path)
     if len({row["budget"] for row in rows if row["strategy"] not in BOUNDS}) > 1:
         plot_budget_curve(rows, path.with_name(f"{path.stem}_budgets{path.suffix}"))
+
+
+def picture(comparison: Comparison, runs: Sequence[Run], path: Path) -> None:
+    """Draw what the strategies of one seed and budget ask first about the image in the middle of the pool."""
+    from controller.simulation.pictures import draw_questions, first_questions
+    from controller.strategies import build_strategy
+
+    reference = comparison.reference(runs[0].seed)
+    strategies = [build_strategy(run.strategy, run.seed, **run.strategy_options) for run in runs]
+    questions = first_questions(comparison.simulation, reference, strategies, runs[0].budget)
+    pool = reference.splits.pool
+    files = (path.with_name(f"{path.stem}_{what}{path.suffix}") for what in ("entropy", "asked"))
+    draw_questions(questions, pool[len(pool) // 2], comparison.classes, *files)
 
 
 def encoder_options(context: click.Context) -> dict[str, Any]:

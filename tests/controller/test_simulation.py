@@ -393,4 +393,5 @@ def test_the_crf_finds_more_wrong_pixels_than_chance(tmp_path):
     for row in json.loads(out.read_text())["runs"]:
         wrong.setdefault(row["strategy"], []).append(row["wrong_share"])
     assert min(wrong["sp-crf"]) > 1.3 * max(wrong["random-regions"])
-    assert plot.read_bytes().startswith(b"\x89PNG")
+    for name in ("curves", "curves_entropy", "curves_asked"):
+        assert plot.with_stem(name).read_bytes().startswith(b"\x89PNG")

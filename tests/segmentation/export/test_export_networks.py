@@ -14,6 +14,8 @@ SIZE = (47, 66)  # no multiple of anything: halves are rounded up on the way dow
 NETWORKS = {
     "enet": {},
     "erfnet": {},
+    "deeplabv3": {"encoder": "resnet18", "width": 0.125},
+    "espnetv2": {"scale": 0.5},
     "deeplabv3plus": {"encoder": "mobilenetv3-large", "width": 0.5},
     "icnet": {"encoder": "resnet18", "width": 0.125},
 }
