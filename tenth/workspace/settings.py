@@ -261,7 +261,8 @@ class LabelsSection(Section):
 
     refresh: bool = Field(
         default=True,
-        description="Renew the pseudo-labels of all groups by the current model; false keeps the old ones.",
+        description="Renew what the model says about all groups (`pseudo`, `sieve`) with every round; false "
+        "keeps what it said in an image's own, which did better with `pseudo` in our runs.",
     )
     propagate: bool = Field(
         default=False,
