@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -209,6 +210,11 @@ def _transfer(strategy: str) -> str:
 DROPOUT = ("mc-dropout", ENTROPY_WITH_DROPOUT)
 
 
+def with_dropout(series: Iterable[Series]) -> list[Series]:
+    """Return MC dropout and entropy, both of a network with dropout, at 10 %."""
+    return [each for each in series if each["strategy"] in DROPOUT and math.isclose(each["budget"], TENTH)]
+
+
 def table_3_4(results: Results) -> list[str]:
     """Return the section on MC dropout against entropy, both of the same network with dropout."""
     lines = ["## Table 3.4: MC dropout against entropy", ""]
@@ -222,7 +228,7 @@ def table_3_4(results: Results) -> list[str]:
     body: list[list[str]] = []
     compared: list[tuple[str, Difference | None]] = []
     for (network, initial), series in set_apart(all_series(results.label_efficiency)).items():
-        rows = [each for each in at_budget(series) if each["strategy"] in DROPOUT and each.finished]
+        rows = [each for each in with_dropout(series) if each.finished]
         where = f"{network}, P = {share(initial)}"
         body += [
             [name(each), where, annotator(each), seeds(len(each.finished)), points(each.final("miou_test"))]

@@ -82,15 +82,12 @@ def goals(results: Results) -> list[str]:
 
 def _below_p(series: Sequence[Series]) -> list[str]:
     """Say of which strategies the answers did more harm than good, for then the order says little."""
-    start = pick(series, strategy=BASELINE)
-    least = None if start is None else start.final("miou_test")
-    runs = [
-        pick(series, strategy=name, annotator="dominant", budget=0.1) for name in ("sp-crf", "random-regions")
-    ]
-    ends = {run["strategy"]: run.final("miou_test") for run in runs if run is not None}
-    worse = [
-        f"`{name}`" for name, end in ends.items() if end is not None and least is not None and end < least
-    ]
+    least = {"strategy": BASELINE}
+    steps = {
+        name: gap(series, {"strategy": name, "annotator": "dominant", "budget": 0.1}, least)
+        for name in ("sp-crf", "random-regions")
+    }
+    worse = [f"`{name}`" for name, step in steps.items() if step is not None and step.mean < 0]
     if not worse:
         return []
     return [

@@ -8,9 +8,17 @@ from itertools import pairwise
 from statistics import fmean
 
 from benchmarks.results_page import thesis
-from benchmarks.results_page.efficiency import TENTH, all_series, at_budget, gap, set_apart
+from benchmarks.results_page.efficiency import (
+    DROPOUT,
+    TENTH,
+    all_series,
+    at_budget,
+    gap,
+    set_apart,
+    with_dropout,
+)
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT, Difference, Series, difference, pick
+from benchmarks.results_page.series import Difference, Series, difference, pick
 from benchmarks.results_page.tables import interval
 from benchmarks.results_page.variants import varied
 from benchmarks.results_page.words import NOTHING, SEEDS, percent, share, signed, table
@@ -134,7 +142,8 @@ def _budgets(series: Sequence[Series], where: str) -> list[Claim]:
 
 
 def _dropout(series: Sequence[Series], where: str) -> list[Claim]:
-    step = _step(series, "mc-dropout", ENTROPY_WITH_DROPOUT)
+    one, other = ({"strategy": name, "annotator": "exact"} for name in DROPOUT)
+    step = gap(with_dropout(series), one, other)
     text = f"`mc-dropout` neither better nor worse than `entropy`{where}"
     claim = judge(text, signed((thesis.DROPOUT["mc-dropout"] - thesis.DROPOUT["entropy"]) / 100), step)
     if step is None:

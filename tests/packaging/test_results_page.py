@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from page_rows import ROOT, bounds, cells, run, section, store
+from page_rows import ROOT, bounds, cells, row, run, section, store
 
 from benchmarks.results_page.load import Results, load
 from benchmarks.results_page.page import page, plots
@@ -193,3 +193,23 @@ def test_classes_come_from_the_details_of_the_last_round(tmp_path):
     store(tmp_path, "label_efficiency_details.json", details)
     text = section(page(load(tmp_path)), "Table 3.7")
     assert cells(text, "`tenth`", "dominant", "2 (preliminary)")[3:5] == ["85.0", "20.0"]
+
+
+def test_mc_dropout_is_compared_with_entropy_of_the_same_network(tmp_path):
+    rows = run("mc-dropout", 0, 0.5) + run("entropy (with dropout)", 0, 0.49) + run("entropy", 0, 0.3)
+    store(tmp_path, "label_efficiency.json", rows)
+    text = section(page(load(tmp_path)), "Table 3.4")
+    assert cells(text, "`entropy (with dropout)`")[4] == "49.0"
+    assert "+1.0 (0)" in text and "30.0" not in text
+
+
+def test_who_ended_below_p_is_told_seed_by_seed(tmp_path):
+    rows = [
+        row(name, seed, 0, miou, pixel_share=0.0, keys=0, wrong_share=None)
+        for seed, ends in enumerate(((0.60, 0.40), (0.62, 0.50)))
+        for name, miou in zip(("full-labels", "initial-labels"), ends, strict=True)
+    ]
+    rows += run("sp-crf", 0, 0.42) + run("random-regions", 1, 0.46, initial=0.50, full=0.62)
+    store(tmp_path, "label_efficiency.json", rows)
+    text = section(page(load(tmp_path)), "Goals")
+    assert "`random-regions` ended below P alone" in text  # sp-crf did not, though the mean of P is higher
