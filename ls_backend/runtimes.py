@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from tenth.errors import DataError
+from tenth.errors import DataError, ExportDiffers
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.images import read_image
 from tenth.segmentation.inference import ImagePredictor, Predictor
@@ -27,15 +27,25 @@ log = logging.getLogger(__name__)
 
 
 def loader_of(workspace: Workspace) -> Loader:
-    """Return what reads versions into the runtime that the workspace's configuration names."""
+    """Return what reads versions into the runtime that the workspace's configuration names.
+
+    A version whose export differs from torch is not exported again: it would differ at each request.
+    """
     runtime = workspace.config.backend.runtime
     training = workspace.config.training
+    refused: dict[str, str] = {}
 
     def load(store: ModelStore, version: str) -> tuple[ClassSet, ImagePredictor]:
         if runtime == "torch":
             loaded = store.load(version)
             return loaded.classes, Predictor(loaded.network, training.device, training.precision)
-        predictor = exported_predictor(store, version, runtime, lambda: sample_images(workspace))
+        if version in refused:
+            raise ExportDiffers(refused[version])
+        try:
+            predictor = exported_predictor(store, version, runtime, lambda: sample_images(workspace))
+        except ExportDiffers as error:
+            refused[version] = str(error)
+            raise
         return predictor.metadata.classes, predictor
 
     return load

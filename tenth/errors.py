@@ -10,6 +10,7 @@
     │   ├── LabelStudioUnreachable      no answer at all
     │   └── LabelStudioRefused          an answer other than success
     ├── DataError                   5   images, labels, answers, model files
+    │   └── ExportDiffers               an exported model that is not what torch computes
     └── StorageError                6   the disk: full, no permission, a file in the way
 """
 
@@ -68,6 +69,10 @@ class DataError(TenthError):
     """An image, a label map, an answer or a stored array is not what it should be."""
 
     exit_code = 5
+
+
+class ExportDiffers(DataError):
+    """An exported model does not say what its network says; exporting it again would not help."""
 
 
 class StorageError(TenthError):

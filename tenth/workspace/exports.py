@@ -83,7 +83,9 @@ def exported_predictor(
     Raises
     ------
     DataError
-        When there is no such version, it is damaged, there is no image, or the export does not agree.
+        When there is no such version, it is damaged, or there is no image.
+    ExportDiffers
+        When the export does not agree.
     ConfigurationError
         When a package is not installed or the network cannot be exported.
     """
@@ -141,7 +143,8 @@ def _export(
     content = to_onnx(loaded.network, metadata)
     predictor = _PREDICTORS[runtime](content, f"The export of {info.version}")
     parity = compare(Predictor(loaded.network, "cpu", "f32"), predictor, images)
-    parity.check(TOLERANCE, f"The export of {info.version}, in {runtime},")
+    instead = 'Set [backend] runtime = "torch", or another one.'
+    parity.check(TOLERANCE, f"The export of {info.version}, in {runtime},", instead)
     description = {
         **_identity(info, content),
         "input_size": metadata.input_size,

@@ -12,10 +12,10 @@ from ls_backend.app import build_predictions, create_app
 from ls_backend.backend import backend
 from ls_backend.cli import check
 from ls_backend.runtimes import sample_images
-from tenth.errors import ConfigurationError, DataError
+from tenth.errors import ConfigurationError, DataError, ExportDiffers
 from tenth.segmentation.export import OnnxPredictor, OpenVinoPredictor
 from tenth.segmentation.inference import Predictor
-from tenth.workspace import runtimes
+from tenth.workspace import exports, runtimes
 from tenth.workspace.database import Image, Round
 from tenth.workspace.runtimes import check_runtime
 from tenth.workspace.workspace import Workspace
@@ -69,6 +69,18 @@ def test_the_configuration_says_which_runtime_predicts(world: World, runtime: st
     expected = Predictor(world.workspace.models.load(world.first).network, "cpu").probabilities(picture(1))
     np.testing.assert_allclose(model.predictor.probabilities(picture(1)), expected, atol=1e-3)
     assert model.classes == world.workspace.models.info(world.first).classes
+
+
+def test_an_export_that_differs_is_not_made_again(world: World, monkeypatch):
+    monkeypatch.setattr(exports, "TOLERANCE", -1.0)  # nothing agrees so well
+    models, _ = build_predictions(Workspace.open(with_runtime(world, "onnxruntime")))
+    with pytest.raises(ExportDiffers, match=r"not what torch computes.*runtime = \"torch\"") as first:
+        models.get(world.first)
+    monkeypatch.setattr(exports, "to_onnx", lambda *_: pytest.fail("exported again"))
+    with pytest.raises(ExportDiffers) as second:
+        models.get(world.first)
+    assert str(second.value) == str(first.value)
+    assert not (world.workspace.models.folder / world.first / "onnxruntime").exists()
 
 
 def test_an_unknown_runtime_is_refused(world: World):

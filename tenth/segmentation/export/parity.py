@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tenth.errors import DataError
+from tenth.errors import DataError, ExportDiffers
 from tenth.segmentation.export.runtimes import ExportedPredictor, fitted
 from tenth.segmentation.inference import ImagePredictor
 
@@ -40,7 +40,7 @@ class Parity:
         """Return the figures by name."""
         return asdict(self)
 
-    def check(self, tolerance: float, what: str) -> None:
+    def check(self, tolerance: float, what: str, instead: str) -> None:
         """Refuse a model that differs.
 
         Parameters
@@ -49,19 +49,20 @@ class Parity:
             Bound of the largest difference, and of the share of pixels with another class.
         what : str
             The exported model, for the message.
+        instead : str
+            What the user can do about it, for the message.
 
         Raises
         ------
-        DataError
+        ExportDiffers
             When one of them is larger (or not a number).
         """
         # Asked this way round, NaN is refused too.
         if not (self.max_difference <= tolerance and 1 - self.agreement <= tolerance):
-            raise DataError(
+            raise ExportDiffers(
                 f"{what} is not what torch computes: probabilities differ by up to "
                 f"{self.max_difference:.2e} and {1 - self.agreement:.4%} of the pixels get another class, on "
-                f"{self.images} images; {tolerance:g} is tolerated. Nothing was kept. If such differences "
-                "do no harm, raise the tolerance; else use another format, or torch."
+                f"{self.images} images; {tolerance:g} is tolerated. Nothing was kept. {instead}"
             )
 
 

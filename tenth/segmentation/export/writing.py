@@ -59,7 +59,9 @@ def write_exported(
         When `path` has another ending or cannot be written, a package is not installed, or the network cannot
         be exported.
     DataError
-        When the two do not agree or there is no image; then nothing is written, and an older file stays.
+        When there is no image.
+    ExportDiffers
+        When the two do not agree; then nothing is written, and an older file stays.
     """
     if path.suffix != SUFFIXES[kind]:
         raise ConfigurationError(f"{path} is no name for the format {kind}; let it end in {SUFFIXES[kind]}.")
@@ -74,7 +76,10 @@ def write_exported(
             else:
                 write_openvino(content, draft)
             parity = compare(Predictor(network, "cpu", "f32"), load_exported(draft), images)
-            parity.check(tolerance, f"The export of {metadata.version} as {kind}")
+            instead = (
+                "If such differences do no harm, raise the tolerance; else use another format or torch."
+            )
+            parity.check(tolerance, f"The export of {metadata.version} as {kind}", instead)
             _move(draft, path)
     except OSError as error:
         raise ConfigurationError(
