@@ -34,6 +34,9 @@ LOSSES = "distillation_losses.json"
 SMALLER = "smaller"
 """Folder of runs on smaller images."""
 
+LONGER_TRAININGS = "longer"
+"""Folder of runs with more steps."""
+
 MORE = (
     *DETAILS,
     DISTILLATION,
@@ -64,8 +67,8 @@ class Results:
         details also those with other sizes of groups and regions.
     documents : dict of str to dict
         The files that are there, by name.
-    smaller : Results, optional
-        What the folder `SMALLER` in the same folder holds.
+    smaller, longer : Results, optional
+        What the folders `SMALLER` and `LONGER_TRAININGS` in the same folder hold.
     """
 
     label_efficiency: list[Row] = field(default_factory=list)
@@ -75,6 +78,7 @@ class Results:
     seconds: list[Row] = field(default_factory=list)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     smaller: Results | None = None
+    longer: Results | None = None
 
     @property
     def missing(self) -> list[str]:
@@ -102,6 +106,9 @@ def load(folder: Path) -> Results:
     of_efficiency, of_transfer = (with_drives(rows_of(documents.get(name, {}))) for name in DETAILS)
     efficiency, details = beside(efficiency, of_efficiency)
     transfer, _ = beside(transfer, of_transfer)
+    smaller, longer = (
+        load(folder / name) if (folder / name).is_dir() else None for name in (SMALLER, LONGER_TRAININGS)
+    )
     main = main_setting(efficiency, documents.get(DETAILS[0], {}).get("about", {}))
     check_once(main, MAIN[0])
     check_once(transfer, MAIN[1])
@@ -112,7 +119,8 @@ def load(folder: Path) -> Results:
         ablation=rows_of(documents.get(ABLATION, {})),
         seconds=rows_of(documents.get("strategy_seconds.json", {})),
         documents=documents,
-        smaller=load(folder / SMALLER) if (folder / SMALLER).is_dir() else None,
+        smaller=smaller,
+        longer=longer,
     )
 
 

@@ -10,9 +10,9 @@ from benchmarks.results_page.goals import goals
 from benchmarks.results_page.load import Results
 from benchmarks.results_page.measurements import crf_modes, soft_labels, training_settings, zero_shot
 from benchmarks.results_page.named_runs import ablation, learned_otherwise
+from benchmarks.results_page.other_settings import longer, smaller
 from benchmarks.results_page.provenance import coverage, how
 from benchmarks.results_page.replication import replication
-from benchmarks.results_page.smaller import smaller
 from benchmarks.results_page.thesis import SOURCE
 from benchmarks.results_page.variants import variants
 from benchmarks.results_page.words import SEEDS
@@ -128,6 +128,7 @@ def page(results: Results) -> str:
         *ablation(results),
         *replication(results),
         *smaller(results),
+        *longer(results),
         *distillation(results),
         *soft_labels(results),
         *training_settings(results),

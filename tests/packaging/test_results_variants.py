@@ -185,20 +185,17 @@ def test_what_did_not_replicate_is_computed(tmp_path):
     assert not any("`entropy-edge` above `entropy`" in line for line in bullets)
 
 
-def test_runs_on_smaller_images_have_a_part_of_their_own(tmp_path):
-    folder = tmp_path / "smaller"
+def other_setting(folder, **settings):
     folder.mkdir()
     rows = bounds() + run("sp-crf", 0, 0.54) + run("sp-crf", 0, 0.55, budget=0.2)
-    about = {
-        "size": [120, 90],
-        "region_size": 20,
-        "initial_steps": 300,
-        "round_steps": 100,
-        "command": "run it",
-    }
+    about = {"size": [120, 90], "region_size": 20, "initial_steps": 300, "round_steps": 100} | settings
     store(folder, "label_efficiency.json", rows)
     store(folder, "label_efficiency_details.json", [], about)
-    store(tmp_path, "label_efficiency.json", bounds() + run("sp-crf", 0, 0.5))
+    store(folder.parent, "label_efficiency.json", bounds() + run("sp-crf", 0, 0.5))
+
+
+def test_runs_on_smaller_images_have_a_part_of_their_own(tmp_path):
+    other_setting(tmp_path / "smaller", command="run it")
     text = page(load(tmp_path))
     whole, small = text.split("# At 120×90\n")
     row = ("`sp-crf`", "dominant", "10 %")
@@ -206,3 +203,18 @@ def test_runs_on_smaller_images_have_a_part_of_their_own(tmp_path):
     assert cells(section(small, "Table 3.1: all strategies over the groups, at 120×90"), *row)[10] == "54.0"
     assert cells(section(small, "Table 3.2: budgets, at 120×90"), "`sp-crf`", "dominant", "20 %")[4] == "55.0"
     assert "    run it" in small
+    # one seed is planned there, and what has not been run is not listed as a statement
+    counted = cells(section(small, "What has been run, at 120×90"), "table 3.1, dominant label, P = 10 %")
+    assert counted[1].startswith("1 of 5") and "`sp-crf` " not in counted[2]
+    assert "not run yet" not in section(small, "What did not replicate, at 120×90")
+
+
+def test_longer_trainings_have_a_part_of_their_own(tmp_path):
+    assert "Trained longer" not in page(load(tmp_path))
+    other_setting(tmp_path / "longer", initial_steps=1200, round_steps=400, command="run longer")
+    whole, longer = page(load(tmp_path)).split("# Trained longer, at 120×90\n")
+    row = ("`sp-crf`", "dominant", "10 %")
+    assert cells(section(whole, "Table 3.1"), *row)[10] == "50.0"
+    table = section(longer, "Table 3.1: all strategies over the groups, trained longer")
+    assert cells(table, *row)[10] == "54.0"
+    assert "1200 steps at first and 400 a round" in longer and "    run longer" in longer

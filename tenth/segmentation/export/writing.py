@@ -76,9 +76,7 @@ def write_exported(
             else:
                 write_openvino(content, draft)
             parity = compare(Predictor(network, "cpu", "f32"), load_exported(draft), images)
-            instead = (
-                "If such differences do no harm, raise the tolerance; else use another format or torch."
-            )
+            instead = "If such differences do no harm, raise the tolerance; else use another format or torch."
             parity.check(tolerance, f"The export of {metadata.version} as {kind}", instead)
             _move(draft, path)
     except OSError as error:
