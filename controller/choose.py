@@ -90,11 +90,12 @@ def give_back(session: Session, number: int) -> None:
 
 def choose_group(loop: Loop, pool: list[Image], scored: Mapping[str, Scored]) -> list[Image]:
     """Return the images to ask: those the strategy wants most, or spread ones in a cold start."""
-    size = min(loop.config.selection.group_size, len(pool))
-    by_key = {image.key: image for image in pool}
-    known = {key: scored[key] for key in by_key if key in scored}
+    known = {image.key: scored[image.key] for image in pool if image.key in scored}
+    # What has no score beside others that have one could not be read, or has come since.
+    by_key = {image.key: image for image in pool if not known or image.key in known}
+    size = min(loop.config.selection.group_size, len(by_key))
     # Without a model all scores are equal, and the group is spread over the pool.
-    scores = {key: known[key].score if key in known else 0.0 for key in by_key}
+    scores = {key: known[key].score if known else 0.0 for key in by_key}
     strategy = loop.strategy if known else loop.cold_start
     looks = {key: row.descriptor for key, row in known.items() if row.descriptor.size}
     return [by_key[key] for key in strategy.group(scores, looks, size)]

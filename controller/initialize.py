@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from controller.loop import Loop
-from controller.pool import divide, register_images
+from controller.merge import require_mergeable
+from controller.pool import images_with_role, register_images
 from controller.strategies import require_pushable
 from tenth.errors import ConfigurationError
 from tenth.label_studio.configs import check_config, region_config
@@ -59,8 +60,9 @@ def initialize(
         parsed.append(("label_studio", "title", title))
     create_or_change(folder, dataset, parsed)
     loop = Loop.open(folder)
-    initial, pool = divide(loop)
     register_images(loop)
+    with loop.workspace.database.reading() as session:
+        initial, pool = (images_with_role(session, role) for role in ("initial", "pool"))
     done: dict[str, Any] = {
         "workspace": str(loop.workspace.folder),
         "classes": len(loop.classes),
@@ -70,6 +72,7 @@ def initialize(
     if offline:
         return done
     require_pushable(loop.strategy)
+    require_mergeable(loop)
     connect_project(loop, project)
     loop = Loop.open(folder)
     done["project"] = f"{loop.client.url}/projects/{loop.project}"

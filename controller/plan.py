@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
-
 from controller.group import group_progress
 from controller.loop import Loop
-from controller.pool import divide
+from controller.pool import divide, left_to_ask
 from controller.round import OPENING, closing, learning
 from controller.steps import last_round, results
-from tenth.workspace.database import Image
 
 
 def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
     """Return the steps of the next call, one line each; nothing is changed."""
     current = last_round(loop)
     lines: list[str] = []
-    left = pool_left(loop)
+    left = left_to_ask(loop)
     if current is None:
         initial, _ = divide(loop)
         if initial:
@@ -47,11 +44,3 @@ def unfinished(loop: Loop, number: int, names: list[str]) -> list[str]:
     """Return the steps of a round that are not recorded yet."""
     done = results(loop, number)
     return [f"round {number}: {name}" for name in names if name not in done]
-
-
-def pool_left(loop: Loop) -> int:
-    """Return how many images can still be asked, those not registered yet included."""
-    _, pool = divide(loop)
-    with loop.workspace.database.reading() as session:
-        asked = set(session.scalars(select(Image.key).where(Image.role == "asked")))
-    return sum(sample.key not in asked for sample in pool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from controller.loop import Loop
 from controller.maps import descriptor
 from controller.pool import as_sample, images_with_role
+from tenth.errors import DataError
 from tenth.workspace.database import Round
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,12 @@ def score(loop: Loop, number: int) -> dict[str, Any]:
     """Score every image of the pool with the model in use and write the scores down one by one.
 
     A killed call goes on behind the last whole line of the file. Without a model (cold start) there is
-    nothing to score.
+    nothing to score. An image that cannot be read is left out of this round.
+
+    Raises
+    ------
+    DataError
+        When no image of the pool can be read.
     """
     with loop.workspace.database.session() as session:
         version = session.get_one(Round, number).model_version
@@ -52,13 +61,23 @@ def score(loop: Loop, number: int) -> dict[str, Any]:
     known = read_scores(path)
     left = [image for image in pool if image.key not in known]
     predictor = loop.predictor(version)
+    unreadable: list[DataError] = []
     with path.open("a", encoding="utf-8") as lines:
         for image in loop.progress.over(left, len(left), f"Round {number}: scoring the pool", "image"):
-            probabilities = predictor.probabilities(as_sample(loop, image).load_image())
+            try:
+                picture = as_sample(loop, image).load_image()
+            except DataError as error:
+                log.warning("Not asked about in round %d: %s", number, error)
+                unreadable.append(error)
+                continue
+            probabilities = predictor.probabilities(picture)
             known[image.key] = Scored(loop.strategy.image_score(probabilities), descriptor(probabilities))
             lines.write(known[image.key].to_json(image.key) + "\n")
             lines.flush()
-    return {"images": len(known), "version": version}
+    if unreadable and not known:
+        raise DataError(f"No image of the pool can be read. The first: {unreadable[0]}") from unreadable[0]
+    skipped = {"unreadable": len(unreadable)} if unreadable else {}
+    return {"images": len(known), "version": version, **skipped}
 
 
 def scores_file(loop: Loop, number: int) -> Path:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from controller.doctor.check import CONFIGURATION, DATA, Check, Patient, Probe
 from controller.loop import Loop
-from controller.pool import as_sample, divide
+from controller.pool import as_sample, divide, left_to_ask
 from tenth.segmentation.dataset import Sample
 from tenth.workspace.database import Image
 from tenth.workspace.secrets import backend_credentials, label_studio_credentials
@@ -83,7 +83,7 @@ def data_set(patient: Patient, name: str) -> Check:
     """See that the data set can be listed, and that there is something to learn from or to ask about."""
     loop = patient.loop
     initial, pool = divide(loop)
-    message = f"{len(loop.classes)} classes, {len(initial)} initial images, {len(pool)} to ask about"
+    message = f"{len(loop.classes)} classes, {len(initial)} initial images, {left_to_ask(loop)} to ask about"
     if not initial and not pool:
         where = f"{loop.dataset.root / loop.config.data.train_split / 'images'}"
         return Check(name, "failed", f"{message}: nothing to ask about", f"cp YOUR-IMAGES/* {where}/", DATA)
