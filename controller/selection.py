@@ -54,20 +54,14 @@ def budget_images(share: float, images: int) -> int:
     Returns
     -------
     int
-        floor(share · images), of the decimal number that `share` is written as; at least 1.
+        floor(share · images), of the decimal number that `share` is written as; 0 of a group too small.
 
     Raises
     ------
     ConfigurationError
-        When `share` is out of its range, or does not reach a single image.
+        When `share` is out of its range.
     """
-    whole = budget_pixels(share, images, 1)
-    if whole < 1:
-        raise ConfigurationError(
-            f"selection.budget = {share} of {images} images is less than one image, and whole images are "
-            f"asked; raise selection.group_size to {math.ceil(1 / Fraction(str(share)))} or the budget."
-        )
-    return whole
+    return budget_pixels(share, images, 1)
 
 
 def rank_images(scores: Mapping[str, float], size: int) -> list[str]:
@@ -227,22 +221,22 @@ def _check_finite(scores: npt.NDArray[np.floating[Any]]) -> None:
 def cap_regions(
     per_image: Mapping[str, Sequence[tuple[int, float]]], limit: int
 ) -> dict[str, list[tuple[int, float]]]:
-    """Keep at most `limit` regions of a group: the most uncertain of the whole group.
+    """Keep at most `limit` regions of a group, the more in an image the more of the highest scores it has.
 
-    Every image keeps at least its best region; where there are more images than `limit`, the images with the
-    best regions do.
+    Every image keeps at least one region; where there are more images than `limit`, the images with the best
+    regions do. Which ones an image keeps is the strategy's choice: the first in its order.
 
     Parameters
     ----------
     per_image : mapping of str to sequence of (region, score)
-        The regions selected in each image.
+        The regions selected in each image, the most wanted first.
     limit : int
         Most regions of a round, ≥ 1.
 
     Returns
     -------
     dict of str to list of (region, score)
-        The same images in the same order, each with what it keeps (maybe nothing), by falling score.
+        The same images in the same order, each with what it keeps (maybe nothing), in the order given.
 
     Raises
     ------
@@ -251,16 +245,13 @@ def cap_regions(
     """
     if limit < 1:
         raise ConfigurationError(f"selection.max_regions = {limit}: a round needs at least one region.")
-    ranked = {
-        key: sorted(regions, key=lambda region: (-region[1], region[0])) for key, regions in per_image.items()
-    }
-    # an image's best region comes before every other image's second; within both, the higher score
+    # an image's best score comes before every other image's second; within both, the higher score
     order = sorted(
         (place > 0, -score, key, place)
-        for key, regions in ranked.items()
-        for place, (_, score) in enumerate(regions)
+        for key, regions in per_image.items()
+        for place, score in enumerate(sorted((score for _, score in regions), reverse=True))
     )
-    kept = dict.fromkeys(ranked, 0)
+    kept = dict.fromkeys(per_image, 0)
     for _, _, key, _ in order[:limit]:
         kept[key] += 1
-    return {key: regions[: kept[key]] for key, regions in ranked.items()}
+    return {key: list(regions[: kept[key]]) for key, regions in per_image.items()}

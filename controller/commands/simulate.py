@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "simulate",
     cls=ListsCommand,
     epilog="Example:  controller simulate --dataset camvid --strategy random-regions sp-crf tenth "
-    "--seeds 0 1 2 --size 240x180 --out results.json --plot curves.png",
+    "--seeds 0 1 2 --size 240x180 --region-size 40 --round-steps 200 --out results.json --plot curves.png",
 )
 @click.option(
     "--dataset",
@@ -58,7 +58,9 @@ if TYPE_CHECKING:
 @click.option("--group-size", default=56, show_default=True, help="Images in a group.")
 @click.option("--initial", default=36, show_default=True, help="Fully labelled images; 0: none.")
 @click.option("--seeds", multiple=True, type=SEED, default=(0,), help="Seeds; each repeats everything.")
-@click.option("--network", default="icnet", show_default=True, help="Registered network.")
+@click.option(
+    "--network", default="icnet", show_default=True, help="Registered network; see docs/configuration.md."
+)
 @click.option(
     "--encoder", default="efficientnet-lite0", show_default=True, help="Its encoder, where it has a choice."
 )
@@ -93,6 +95,16 @@ if TYPE_CHECKING:
     help="What is learned from: the strategy's own recipe; 'thesis': the model's labels wherever nobody was "
     "asked; 'answers': the answers alone; 'ours': the answers, faded out where the model doubts them.",
 )
+@click.option(
+    "--recipe",
+    "changes",
+    multiple=True,
+    callback=parse_options,
+    help="NAME=VALUE: a single change of what is learned, as in --recipe sieve=false or --recipe "
+    "consistency=0.2. Names: min_confidence (pseudo-labels surer than that; above 1: none), refresh, sieve, "
+    "soft (pseudo-labels weighted by calibrated confidence), consistency (a mean teacher's weight), mix "
+    "(none or classmix), initial_weight, unlabelled, restart.",
+)
 @click.option("--propagate", is_flag=True, help="Spread answers through the CRF, where the strategy has one.")
 @click.option(
     "--relabel",
@@ -107,8 +119,9 @@ if TYPE_CHECKING:
 @click.option(
     "--plot",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Learning curves, PNG; with several budgets also NAME_budgets.png, what each budget reached; "
-    "NAME_entropy.png and NAME_asked.png show an image of the pool, and what the strategies ask first.",
+    help="Learning curves, PNG (needs the extra 'plots'); with several budgets also NAME_budgets.png, what "
+    "each budget reached; NAME_entropy.png and NAME_asked.png show an image of the pool, and what the "
+    "strategies ask first.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the results in --out.")
 @output_options
@@ -124,6 +137,10 @@ def command(context: click.Context, /, **options: Any) -> None:
     from controller.simulation.settings import Run, Simulation
     from controller.simulation.strategy_options import divide_options
 
+    if options["plot"]:
+        from controller.simulation.plot_style import require_matplotlib
+
+        require_matplotlib()  # before hours of training
     recipes = {strategy: recipe_for(strategy, options) for strategy in options["strategies"]}
     if options["propagate"] and not any(recipe.propagate for recipe in recipes.values()):
         raise click.UsageError(
@@ -195,13 +212,13 @@ def command(context: click.Context, /, **options: Any) -> None:
 
 def recipe_for(strategy: str, options: Mapping[str, Any]) -> Recipe:
     """Return what is learned from the answers of a strategy; only labels of a CRF can be spread."""
-    from controller.simulation.recipes import RECIPES, recipe_of
+    from controller.simulation.recipes import RECIPES, changed, recipe_of
     from controller.strategies import build_strategy
 
-    recipe = RECIPES.get(options["labels"]) or recipe_of(strategy)
+    recipe = changed(RECIPES.get(options["labels"]) or recipe_of(strategy), options["changes"])
     pseudo_labels = build_strategy(strategy, 0).pseudo_labels
     spreads = options["propagate"] and recipe.uses_pseudo_labels and pseudo_labels == "crf"
-    return replace(recipe, propagate=spreads, refresh=options["relabel"])
+    return replace(recipe, propagate=spreads, refresh=recipe.refresh or options["relabel"])
 
 
 def plot(rows: list[dict[str, Any]], path: Path) -> None:

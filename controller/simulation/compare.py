@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from controller.maps import Division
+from controller.selection import budget_images
 from controller.simulation.bounds import Bounds, Reference, Splits, network_of
 from controller.simulation.images import LabelledPicture, load_pictures, split_initial
 from controller.simulation.kept import require_same_images
@@ -272,8 +272,7 @@ def check_run(run: Run, simulation: Simulation, classes: int) -> None:
         When there is no such strategy, it has no such option, or the budget or the network does not suit it.
     """
     strategy = build_strategy(run.strategy, run.seed, **run.strategy_options)
-    images = Fraction(str(run.budget)) * simulation.group_size
-    if strategy.unit == "image" and images < 1:
+    if strategy.unit == "image" and not budget_images(run.budget, simulation.group_size):
         raise ConfigurationError(
             f"A budget of {run.budget} of the {simulation.group_size} images of a group is less than one "
             f"image, and {run.strategy} asks about whole images. Raise it, or make the groups larger."

@@ -84,7 +84,7 @@ def first_questions(
         for image in reference.progress.over(pool, len(pool), "Pictures: looking at the pool", "image")
     }
     initial = reference.splits.initial
-    features = class_features(initial, predictor, classes) if "features" in needed and initial else None
+    features = class_features(initial, predictor, classes) if "features" in needed else None
     context = RoundContext(class_shares(looks, classes), features)
     division = Division(size=simulation.region_size)
     return Questions(strategies, predictor, division, simulation.crf, context, budget)

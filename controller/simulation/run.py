@@ -203,7 +203,8 @@ class Curve:
                 zip(group, budgets, strict=True), len(group), f"{title}: asking", "image"
             )
         ]
-        if not any(len(each.answers.regions) for each in asked):
+        # A last group of few images may be too small to pay for a whole one.
+        if self.strategy.unit != "image" and not any(len(each.answers.regions) for each in asked):
             raise ConfigurationError(
                 f"A budget of {self.run.budget} leaves no room for a single region in the {len(group)} "
                 f"images of a group. Raise it, or make the regions smaller than "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -52,6 +53,19 @@ class Recipe:
     initial_weight: float = 1.0
     unlabelled: bool = False
     restart: bool = False
+
+    def __post_init__(self) -> None:
+        for name, fine, wanted in (
+            ("min_confidence", self.min_confidence >= 0, "0 or more"),
+            ("consistency", 0 <= self.consistency < math.inf, "0 or more"),
+            ("mix", self.mix in ("none", "classmix"), "'none' or 'classmix'"),
+            ("mix", self.mix == "none" or self.consistency > 0, "'none' without consistency"),
+            ("initial_weight", 0 < self.initial_weight <= 1, "above 0, at most 1"),
+            ("unlabelled", not self.unlabelled or self.consistency > 0, "false without consistency"),
+        ):
+            if not fine:
+                value = getattr(self, name)
+                raise ConfigurationError(f"{name} = {value} in what is learned: it has to be {wanted}.")
 
     @property
     def uses_pseudo_labels(self) -> bool:

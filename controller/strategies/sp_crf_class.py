@@ -34,7 +34,9 @@ class SuperpixelsCRFClass(SuperpixelsCRF):
     needs: frozenset[Need] = frozenset({"crf", "features"})
 
     def select(self, maps: ImageMaps, budget_pixels: int) -> list[int]:
-        """Return the superpixels to ask about by falling score, within the budget.
+        """Return the superpixels to ask about within the budget, in the order in which they are served.
+
+        Of a choice that is cut short the first ones then are of as many classes.
 
         Raises
         ------
@@ -45,8 +47,7 @@ class SuperpixelsCRFClass(SuperpixelsCRF):
         ranked = np.argsort(-scores, kind="stable")
         wanted = self._by_class(ranked, self._region_classes(maps), areas, budget_pixels)
         rest = ranked[~np.isin(ranked, wanted)]
-        chosen = fill_budget(np.concatenate([wanted, rest]), areas, budget_pixels)
-        return sorted(chosen, key=lambda region: (-scores[region], region))
+        return fill_budget(np.concatenate([wanted, rest]), areas, budget_pixels)
 
     def _by_class(self, ranked: Ints, of_region: Ints, areas: Ints, budget_pixels: int) -> Ints:
         """Return the regions that their classes have a right to, in the order in which they are served."""
@@ -84,7 +85,8 @@ class SuperpixelsCRFClassShare(SuperpixelsCRFClass):
         for label in np.unique(of_region[areas > 0]):
             members = ranked[of_region[ranked] == label]
             wanted += fill_budget(members, areas, budget_pixels * int(areas[members].sum()) // total)
-        return np.array(wanted, np.int64)
+        by_uncertainty: Ints = ranked[np.isin(ranked, wanted)]
+        return by_uncertainty
 
 
 def nearest_classes(

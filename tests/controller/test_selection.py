@@ -49,14 +49,14 @@ def test_budget_out_of_range_is_refused(budget):
         budget_pixels(budget, 10, 10)
 
 
-@pytest.mark.parametrize("share, images, whole", [(0.1, 30, 3), (0.29, 100, 29), (0.1, 19, 1), (1.0, 7, 7)])
+@pytest.mark.parametrize(
+    "share, images, whole", [(0.1, 30, 3), (0.29, 100, 29), (0.1, 19, 1), (1.0, 7, 7), (0.1, 9, 0)]
+)
 def test_budget_in_images(share, images, whole):
     assert budget_images(share, images) == whole
 
 
-def test_a_budget_of_less_than_an_image_is_refused():
-    with pytest.raises(ConfigurationError, match=r"0\.1 of 9 images is less than one.*group_size to 10"):
-        budget_images(0.1, 9)
+def test_a_budget_in_images_out_of_range_is_refused():
     with pytest.raises(ConfigurationError, match=r"selection\.budget"):
         budget_images(0.0, 9)
 
@@ -175,6 +175,12 @@ def test_cap_keeps_the_most_uncertain_of_the_group():
     assert cap_regions(group, 3) == {"a": [(3, 9.0), (1, 8.0)], "b": [(0, 1.0)], "c": []}
     assert cap_regions(group, 10) == group
     assert cap_regions(group, 1) == {"a": [(3, 9.0)], "b": [], "c": []}
+
+
+def test_cap_leaves_the_order_within_an_image_to_the_strategy():
+    # "a" has two of the three highest scores, but wants region 7 of another class second
+    group = {"a": [(3, 9.0), (7, 0.1), (1, 8.0)], "b": [(0, 1.0), (5, 0.5)]}
+    assert cap_regions(group, 3) == {"a": [(3, 9.0), (7, 0.1)], "b": [(0, 1.0)]}
 
 
 group_regions = st.dictionaries(

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from simulated import GUESS, SUPERPIXELS, TRUTH, curve, tiny
 
 from controller.cli import cli
-from controller.commands.simulate import command, encoder_options
+from controller.commands.simulate import command, encoder_options, recipe_for
 from controller.context import class_features
 from controller.maps import View
 from controller.simulation.annotator import Annotator
@@ -25,7 +25,7 @@ from controller.simulation.asked import Asked
 from controller.simulation.bounds import learn, network_of
 from controller.simulation.compare import Comparison
 from controller.simulation.images import LabelledPicture, drive_of, load_pictures, split_initial
-from controller.simulation.recipes import ANSWERS, recipe_of
+from controller.simulation.recipes import ANSWERS, OURS, recipe_of
 from controller.simulation.results import ROW, relative
 from controller.simulation.settings import Recipe, Run
 from controller.simulation.strategy_options import divide_options
@@ -295,6 +295,50 @@ def test_options_that_no_strategy_can_use_are_refused(name, value, message):
 def test_the_default_encoder_is_for_networks_that_take_one(arguments, expected):
     given = ["--dataset", ".", "--strategy", "sp", "--out", "x", *arguments]
     assert encoder_options(command.make_context("simulate", given)) == expected
+
+
+def given_options(*arguments):
+    arguments = ("--dataset", ".", "--strategy", "sp", "--out", "x", *arguments)
+    return command.make_context("simulate", list(arguments)).params
+
+
+@pytest.mark.parametrize("strategy", ["tenth", "sp-crf", "random-regions"])
+def test_a_strategy_learns_by_its_own_recipe(strategy):
+    assert recipe_for(strategy, given_options()) == recipe_of(strategy)
+    assert recipe_for(strategy, given_options("--relabel")) == replace(recipe_of(strategy), refresh=True)
+    assert recipe_for(strategy, given_options("--labels", "ours")) == OURS
+
+
+def test_single_changes_of_the_recipe():
+    changes = ["--recipe", "restart=false", "--recipe", "consistency=1", "--recipe", "mix=classmix"]
+    expected = replace(OURS, restart=False, consistency=1, mix="classmix")
+    assert recipe_for("tenth", given_options(*changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "explained"),
+    [
+        ("resart=true", r"no 'resart' to change. Known: min_confidence, refresh, sieve.*restart"),
+        ("propagate=true", "no 'propagate'"),
+        ("restart=1", "restart = 1: it has to be true or false"),
+        ("consistency=true", "consistency = True: it has to be a number"),
+        ("mix=classmix", "mix = classmix.*'none' without consistency"),
+        ("initial_weight=0", "initial_weight = 0.*above 0"),
+        ("unlabelled=true", "unlabelled = True.*false without consistency"),
+    ],
+)
+def test_a_change_of_the_recipe_that_cannot_be(change, explained):
+    with pytest.raises(ConfigurationError, match=explained):
+        recipe_for("tenth", given_options("--recipe", change))
+
+
+def test_whole_images_and_a_last_group_too_small_to_pay_for_one(streets, tmp_path):
+    # pool 8 in groups of 7: two images of the first, none of the second
+    splits = {"groups": 2, "group_size": 7, "initial_steps": 1, "round_steps": 1}
+    comparison = Comparison(tiny(streets, **splits), tmp_path / "r.json", bounds=False)
+    comparison.perform([Run("image", 0, 0.3)])
+    shares = [row["pixel_share"] for row in comparison.summary()]
+    assert shares == [0.25, 0.25]
 
 
 def test_a_call_sets_options_and_prints_what_the_budget_left(streets, tmp_path):
