@@ -72,7 +72,12 @@ def table_3_6(results: Results) -> list[str]:
         ]
         head = ["strategy", "annotator", "seeds", *(str(number) for number in groups), *COST_HEAD, "thesis"]
         lines += [f"### {network}, P = {share(initial)} of train, 10 % of the pixels", ""]
-        lines += ["Before the first group all strategies look at the same model, later each at its own.", ""]
+        lines += [
+            "Before the first group all strategies look at the same model, later each at its own. Wrong is "
+            "what people are shown: the CRF's label for `sp-crf` and its class-specific form, the network's "
+            "for all others.",
+            "",
+        ]
         lines += table(head, body)
         whole = pick(rows, strategy="random-regions", annotator="dominant")
         base = whole or pick(rows, strategy="random-pixels", annotator="exact")

@@ -69,12 +69,14 @@ def at_budget(series: Iterable[Series], budget: float = TENTH) -> list[Series]:
     ]
 
 
-def gap(series: Sequence[Series], one: dict[str, Any], other: dict[str, Any]) -> Difference | None:
-    """Return the difference in final mIoU on test between two series given by their values."""
+def gap(
+    series: Sequence[Series], one: dict[str, Any], other: dict[str, Any], column: str = "miou_test"
+) -> Difference | None:
+    """Return the difference in final mIoU between two series given by their values."""
     first, second = pick(series, **one), pick(series, **other)
     if first is None or second is None or first is second:
         return None
-    return difference(first.finals("miou_test"), second.finals("miou_test"))
+    return difference(first.finals(column), second.finals(column))
 
 
 def table_3_1(results: Results) -> list[str]:

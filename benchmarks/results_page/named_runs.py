@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.ablation import LEARNING, SWITCHED_OFF, SWITCHED_ON
 from benchmarks.results_page import thesis
 from benchmarks.results_page.load import ABLATION_DETAILS, Results
 from benchmarks.results_page.rows import Row
@@ -69,6 +70,7 @@ def ablation(results: Results) -> list[str]:
     parts = [
         *_ingredients(here, "In the setting of the other tables."),
         *_ingredients(results.ablation, _smaller(results.about(ABLATION_DETAILS))),
+        *_not_run(results.ablation),
         *_asked_otherwise(results.ablation),
     ]
     if not parts:
@@ -94,6 +96,18 @@ def _ingredients(rows: Sequence[Row], words: str) -> list[str]:
     for column, split in (("miou_val", "val"), ("miou_test", "test")):
         lines += differences(_compared(pairs, column), f"points of mIoU on {split}")
     return lines
+
+
+def _not_run(rows: Sequence[Row]) -> list[str]:
+    """Name the planned variants of the smaller setting that have no whole run, if there are any."""
+    finished = {each["strategy"] for each in divide(rows, SETTING, thesis.GROUPS) if each.finished}
+    planned = [
+        *(f"tenth {change}" for change in LEARNING),
+        *(f"tenth without {each}" for each in SWITCHED_OFF),
+        *(f"tenth with {each}" for each in SWITCHED_ON),
+    ]
+    missing = [f"`{each}`" for each in planned if each not in finished]
+    return [f"Not run to the end there: {', '.join(missing)}.", ""] if missing else []
 
 
 def _asked_otherwise(rows: Sequence[Row]) -> list[str]:

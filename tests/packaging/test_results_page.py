@@ -213,3 +213,19 @@ def test_who_ended_below_p_is_told_seed_by_seed(tmp_path):
     store(tmp_path, "label_efficiency.json", rows)
     text = section(page(load(tmp_path)), "Goals")
     assert "`random-regions` ended below P alone" in text  # sp-crf did not, though the mean of P is higher
+
+
+def test_what_val_would_have_chosen_stands_beside_the_goals(tmp_path):
+    rows = bounds() + run("tenth", 0, 0.58) + run("tenth without restart", 0, 0.55)
+    for each in rows:
+        # on val the other way round
+        each["miou_val"] = {"tenth": 0.50, "tenth without restart": 0.52}.get(each["strategy"], 0.5)
+    store(tmp_path, "label_efficiency.json", rows)
+    told = section(page(load(tmp_path)), "Goals")
+    assert "Val would not have chosen the restart at 10 %" in told
+    assert "is +2.0 (one seed: no interval), and on test it reaches 91.7 % of the full" in told
+    assert "75.0 % of the gap" in told
+    for each in rows:
+        each["miou_val"] = {"tenth": 0.52, "tenth without restart": 0.50}.get(each["strategy"], 0.5)
+    store(tmp_path, "label_efficiency.json", rows)
+    assert "Val would not" not in page(load(tmp_path))

@@ -47,7 +47,7 @@ def test_variants_differ_in_one_setting_and_went_through_as_many_images(tmp_path
 
 
 def test_the_ablation_compares_with_all_of_tenth(tmp_path):
-    rows = []
+    rows = run("tenth without flip", 0, 0.57) + run("tenth without purity", 0, 0.57, rounds=5)
     for seed in range(3):
         rows += run("tenth", seed, 0.58) + run("tenth without soft labels", seed, 0.55 + 0.001 * seed)
     store(tmp_path, "ablation.json", rows)
@@ -59,6 +59,9 @@ def test_the_ablation_compares_with_all_of_tenth(tmp_path):
         line for line in text.splitlines() if line.startswith("| `tenth without soft labels` −")
     )
     assert "| −2.9 |" in on_val and "| below |" in on_test
+    (missing,) = (line for line in text.splitlines() if line.startswith("Not run to the end there"))
+    assert "`tenth without purity`" in missing and "`tenth with ClassMix`" in missing
+    assert "flip" not in missing
 
 
 def test_named_runs_stand_beside_their_strategy_and_in_no_other_table(tmp_path):
