@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from controller.find_teacher import Teacher, load_teacher, temperatures_of
 from controller.material import Material, read_material
 from controller.soft_labels import Taught, ask_teachers, figures_of, measure_splits, memo_of
-from controller.standalone import Standalone, checkpoint_of, fit, prepare, store
-from tenth.errors import DataError
+from controller.standalone import Standalone, fit, prepare, store
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import DistillationLoss
@@ -41,14 +38,11 @@ class Student:
         What that says about the training: steps, seconds, seed, loss.
     report : dict
         JSON; what is known of it.
-    checkpoint : Path
-        To delete once all is written.
     """
 
     version: str
     training: Mapping[str, Any]
     report: dict[str, Any]
-    checkpoint: Path
 
 
 def distill(
@@ -108,7 +102,6 @@ def distill(
         }
     )
     write_text(job.out / student.version / "distillation.json", json.dumps(report, indent=2) + "\n")
-    student.checkpoint.unlink(missing_ok=True)
     return report
 
 
@@ -124,6 +117,7 @@ def learn(
     identity = identity_of(spec, options.identity(), material, taught)
     models = ModelStore(job.out)
     version = version_of(models, identity)
+    checkpoint = None
     if version is None:
         network, result, checkpoint = fit(job, spec, taught.images, options, progress)
         training = {
@@ -134,14 +128,16 @@ def learn(
             "identity": identity,
         }
     else:
-        network, checkpoint = models.load(version).network, checkpoint_of(job, spec, options)
+        network = models.load(version).network
         training = dict(models.info(version).training)
     figures = measure_student(job, network, spec, material, progress)
     if version is None:
         version = store(job, network, spec, material.dataset, figures, training, taught.versions)
+    if checkpoint is not None:  # not before the weights are safe
+        checkpoint.unlink(missing_ok=True)
     parameters = sum(each.numel() for each in network.parameters())
     report = {"role": "student", "network": spec.to_dict(), "parameters": parameters, "splits": figures}
-    return Student(version, training, report, checkpoint)
+    return Student(version, training, report)
 
 
 def measure_student(
@@ -179,8 +175,7 @@ def identity_of(spec: NetworkSpec, options: Mapping[str, Any], material: Materia
 
 def version_of(models: ModelStore, identity: str) -> str | None:
     """Return the version that was trained as this very job, ``None`` before there is one."""
-    for version in models.names():
-        with contextlib.suppress(DataError):  # another version's damage is nothing to this job
-            if models.info(version).training.get("identity") == identity:
-                return version
+    for info in models.readable():
+        if info.training.get("identity") == identity:
+            return info.version
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,11 +129,16 @@ def find_teachers(texts: Sequence[str], dataset: FolderDataset) -> list[FoundTea
     """Find several teachers, each under a name of its own; see `find_teacher` for what is raised."""
     teachers = [find_teacher(text, dataset) for text in texts]
     if len({teacher.name for teacher in teachers} - RESERVED) < len(teachers):
-        raise ConfigurationError(
-            f"The teachers are called {', '.join(teacher.name for teacher in teachers)}; give each a name of "
-            "its own, neither 'ensemble' nor 'student'."
-        )
+        raise name_clash(teacher.name for teacher in teachers)
     return teachers
+
+
+def name_clash(names: Iterable[str]) -> ConfigurationError:
+    """Return the error that says that teachers cannot be told apart by these names."""
+    return ConfigurationError(
+        f"The teachers are called {', '.join(names)}; give each a name of its own, neither 'ensemble' nor "
+        "'student'."
+    )
 
 
 def load_teacher(text: str, dataset: FolderDataset) -> Teacher:

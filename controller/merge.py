@@ -16,6 +16,7 @@ from controller.loop import Loop
 from controller.merging import NO_PSEUDO_LABELS, MergeOptions, calibrate, merge_answers
 from controller.pool import as_sample
 from controller.votes import settle
+from tenth.errors import ConfigurationError
 from tenth.segmentation.dataset import Sample
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.database import Answer, Image, Region
@@ -95,10 +96,30 @@ def merge_image(loop: Loop, image: Image, predictor: Predictor | None, options: 
     return merge_answers(picture, superpixels, answers, probabilities, options, loop.crf_options)
 
 
+def require_mergeable(loop: Loop) -> None:
+    """Refuse settings that "merge" would refuse, so that nobody answers for a round that cannot learn.
+
+    Raises
+    ------
+    ConfigurationError
+        When answers are to be spread into pseudo-labels of the CRF, and the strategy has none.
+    """
+    try:
+        merge_options(loop, None)
+    except ConfigurationError as error:
+        name = loop.strategy.name
+        raise ConfigurationError(f"selection.strategy = '{name}' in {loop.config.file}: {error}") from error
+
+
 def merge_options(loop: Loop, predictor: Predictor | None) -> MergeOptions:
     """Return how the workspace merges; whose pseudo-labels are taken follows the strategy.
 
     Soft pseudo-labels are calibrated on the validation split, where there is one with labels.
+
+    Raises
+    ------
+    ConfigurationError
+        When answers are to be spread into pseudo-labels of the CRF, and the strategy has none.
     """
     settings, pseudo = loop.config.labels, loop.strategy.pseudo_labels
     known = loop.labelled_split(loop.config.data.val_split) if settings.soft and predictor else []

@@ -96,7 +96,7 @@ def add_student(
 
 def find_version(loop: Loop, number: int, role: str | None = None) -> str | None:
     """Return the version of a round that a killed attempt of this step has added already."""
-    for info in loop.workspace.models.versions():
+    for info in loop.workspace.models.readable():
         if info.training.get("round") == number and info.training.get("role") == role:
             return info.version
     return None

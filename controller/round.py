@@ -20,7 +20,7 @@ from controller.choose import choose_regions
 from controller.evaluate import evaluate
 from controller.group import require_answers
 from controller.loop import Loop
-from controller.merge import merge
+from controller.merge import merge, require_mergeable
 from controller.pool import register_images
 from controller.publish import publish
 from controller.pull import pull
@@ -71,11 +71,12 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
     WaitingForAnnotators
         While fewer regions of the open group are answered.
     ConfigurationError
-        When the next group would be chosen by a strategy that people cannot be asked with, or a student
-        cannot be taught as ``[distill]`` says.
+        When the next group would be chosen by a strategy that people cannot be asked with, or its answers
+        could not be merged as ``[labels]`` says, or a student cannot be taught as ``[distill]`` says.
     """
-    if push_next:
-        require_pushable(loop.strategy)  # before hours of training
+    if push_next:  # before hours of training, and before people answer
+        require_pushable(loop.strategy)
+        require_mergeable(loop)
     check_distillation(loop)
     register_images(loop)
     loop.client.project(loop.project)  # hours of training should not end in a wrong key

@@ -21,6 +21,8 @@ from tenth.segmentation.inference import ImagePredictor, Predictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
 from tenth.segmentation.training import LabelledImage, TrainingOptions, TrainingResult, train
+from tenth.segmentation.training.loop import identity_of
+from tenth.segmentation.training.survey import survey
 from tenth.workspace.files import make_output_folder
 from tenth.workspace.models import ModelStore
 
@@ -156,20 +158,34 @@ def fit(
 ) -> tuple[SegmentationNetwork, TrainingResult, Path]:
     """Train; return the network, how it went, and the checkpoint, to delete once the weights are safe.
 
-    A killed call goes on from its checkpoint in ``out`` when it is called alike.
+    A killed call goes on from its checkpoint in ``out`` when it is called alike; other trainings in the same
+    folder, before it or at the same time, have checkpoints of their own.
+
+    Raises
+    ------
+    ConfigurationError, DataError
+        When the images cannot be trained on, or not with these options.
     """
     torch.manual_seed(job.seed)
     network = spec.build()
-    checkpoint = checkpoint_of(job, spec, options)
-    title = f"Training {spec.name}"
-    result = train(network, images, options, checkpoint=checkpoint, progress=progress, description=title)
+    surveyed = survey(images, spec.classes, options.workers, progress, soft=options.distillation is not None)
+    checkpoint = checkpoint_of(job, spec, identity_of(network, options, surveyed))
+    result = train(
+        network,
+        images,
+        options,
+        checkpoint=checkpoint,
+        surveyed=surveyed,
+        progress=progress,
+        description=f"Training {spec.name}",
+    )
     return network, result, checkpoint
 
 
-def checkpoint_of(job: Standalone, spec: NetworkSpec, options: TrainingOptions) -> Path:
-    """Return the file in ``out`` that a training goes on from."""
-    what = json.dumps([spec.to_dict(), options.identity()], sort_keys=True, default=str)
-    name = hashlib.sha256(what.encode()).hexdigest()[:8]
+def checkpoint_of(job: Standalone, spec: NetworkSpec, identity: Mapping[str, Any]) -> Path:
+    """Return the file in ``out`` that the training of this network and identity goes on from."""
+    what = json.dumps([spec.to_dict(), identity], sort_keys=True, default=str)
+    name = hashlib.sha256(what.encode()).hexdigest()[:16]
     return job.out / f"{spec.name}-{name}.checkpoint"
 
 

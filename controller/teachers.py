@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from controller.find_teacher import FoundTeacher, find_teacher, temperatures_of
+from controller.find_teacher import FoundTeacher, find_teacher, name_clash, temperatures_of
 from controller.loop import Loop
 from controller.train import trained_network
 from tenth.errors import ConfigurationError, DataError
@@ -74,23 +74,31 @@ class RoundTeacher:
 def named_teachers(loop: Loop) -> list[Named]:
     """Return the configured teachers, ``previous:N`` taken apart, each once.
 
+    One that is named again, as a version that ``previous:N`` stands for too may be, counts where it comes
+    first.
+
     Raises
     ------
     ConfigurationError
-        When there is none, because only earlier rounds are named and none is closed.
+        When there is none, because only earlier rounds are named and none is closed, or when several have one
+        name.
     """
     settings = loop.config.distill
     temperatures = settings.temperatures or (None,) * len(settings.teachers)
-    found: dict[str, Named] = {}
+    found: dict[tuple[str, str], Named] = {}
     for entry, temperature in zip(settings.teachers, temperatures, strict=True):
         for name, text in _expanded(loop, entry):
-            found.setdefault(name, Named(name, text, temperature))
+            found.setdefault((name, text), Named(name, text, temperature))
     if not found:
         raise ConfigurationError(
             f"[distill] teachers = {list(settings.teachers)} in {loop.config.file} names models of earlier "
             f'rounds only, and no round is closed yet. Add "{NEW}", the model that the round trains.'
         )
-    return list(found.values())
+    teachers = list(found.values())
+    if len({teacher.name for teacher in teachers}) < len(teachers):
+        error = name_clash(teacher.name for teacher in teachers)
+        raise ConfigurationError(f"[distill] teachers in {loop.config.file}: {error}")
+    return teachers
 
 
 def check_teachers(loop: Loop) -> list[Named]:

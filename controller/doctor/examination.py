@@ -7,11 +7,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from controller.doctor import backend, label_studio, local, project, student
+from controller.doctor import backend, label_studio, local, project, strategy, student
 from controller.doctor.check import Check, Patient, Probe
 from tenth.errors import TenthError
 
-PROBES = (*local.PROBES, *student.PROBES, *label_studio.PROBES, *project.PROBES, *backend.PROBES)
+PROBES = (
+    *local.PROBES,
+    *strategy.PROBES,
+    *student.PROBES,
+    *label_studio.PROBES,
+    *project.PROBES,
+    *backend.PROBES,
+)
 
 _SECRETS = ("LABEL_STUDIO_API_KEY", "TENTH_BACKEND_PASSWORD", "TENTH_DATABASE_URL", "PGPASSWORD")
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ class ModelStore:
         return version
 
     def names(self) -> list[str]:
-        """Return all versions, the oldest first; unlike `versions` it opens no file."""
+        """Return all versions, the oldest first; unlike `readable` it opens no file."""
         names = [path.name for path in self.folder.iterdir() if number_of(path.name)]
         return sorted(names, key=number_of)
 
@@ -154,9 +154,17 @@ class ModelStore:
                 return name
         return None
 
-    def versions(self) -> list[ModelInfo]:
-        """Return what is known about all versions, the oldest first."""
-        return [self.info(name) for name in self.names()]
+    def readable(self) -> Iterator[ModelInfo]:
+        """Yield what is known about all versions but those with a damaged description, the oldest first.
+
+        For whoever looks for one version: the damage of another is nothing to them.
+        """
+        for name in self.names():
+            try:
+                info = self.info(name)
+            except DataError:
+                continue
+            yield info
 
     def info(self, version: str) -> ModelInfo:
         """Return what is known about a version.

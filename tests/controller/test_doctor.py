@@ -1,6 +1,7 @@
 """The doctor without Label Studio: what is wrong on this machine and in the workspace, and how it is told."""
 
 import json
+import re
 import shutil
 import socket
 import threading
@@ -105,6 +106,7 @@ def test_a_sound_workspace_lacks_label_studio_alone(folder):
         "data set",
         "image access from here",
         "model",
+        "strategy",
         "student",
         "runtime",
         "disk space",
@@ -240,6 +242,31 @@ class TestStudent:
             file.write(b"x")
         check = self.check(folder, student="enet", teachers=[f"a={tmp_path / 'other' / version.name}"])
         assert (check.state, check.exit_code) == ("failed", 5)
+
+
+class TestStrategy:
+    def check(self, folder: Path, strategy: str, *, propagate: bool) -> Check:
+        set_value(folder / "controller.toml", "selection", "strategy", strategy)
+        set_value(folder / "controller.toml", "labels", "propagate", propagate)
+        return found(folder)["strategy"]
+
+    @pytest.mark.parametrize(
+        ("strategy", "propagate", "said"),
+        [
+            ("sp", True, "'sp' in .*: labels.propagate spreads answers through the CRF"),
+            ("margin", False, "'margin' asks about single pixels"),
+            ("spcrf", False, "Did you mean 'sp-crf'"),
+        ],
+    )
+    def test_one_that_rounds_would_refuse(self, folder, strategy, propagate, said):
+        check = self.check(folder, strategy, propagate=propagate)
+        assert (check.state, check.exit_code) == ("failed", 2)
+        assert re.search(said, check.message)
+        assert "--set selection.strategy=sp-crf" in check.remedy
+
+    @pytest.mark.parametrize(("strategy", "propagate"), [("sp-crf", True), ("sp", False)])
+    def test_one_that_rounds_can_take(self, folder, strategy, propagate):
+        assert self.check(folder, strategy, propagate=propagate).state == "ok"
 
 
 class TestRuntime:

@@ -95,6 +95,14 @@ def test_a_strategy_that_nobody_can_answer_is_refused_before_a_project_is_made(f
     assert "project" not in initialize(folder, offline=True)
 
 
+def test_answers_that_could_not_be_merged_are_refused_before_a_project_is_made(fresh, tmp_path):
+    folder = tmp_path / "spread"
+    settings = ["labels.pseudo=true", "labels.propagate=true", "selection.strategy=sp"]
+    with pytest.raises(ConfigurationError, match=r"strategy = 'sp' in .*: labels.propagate"):
+        initialize(folder, dataset=fresh, settings=settings)
+    assert Loop.open(folder).config.label_studio.project == 0
+
+
 def test_more_labelled_images_than_there_are(fresh, tmp_path):
     with pytest.raises(DataError, match=r"initial_count is 7, but only 6"):
         initialize(tmp_path / "w", dataset=fresh, settings=["data.initial_count=7"], offline=True)

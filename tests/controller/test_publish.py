@@ -84,6 +84,18 @@ def test_training_again_starts_from_the_start_weights(learned):
     assert retrain(loop)["version"] != version  # goes on from it
 
 
+def test_a_damaged_version_that_nobody_uses_is_passed_over(learned):
+    first = learned.workspace.models.current()
+    models = learned.workspace.models
+    unused = shutil.copytree(models.folder / first, models.folder / "v0002-00000000")
+    (unused / "model.json").write_text("{")
+    trained_round(learned, 1)
+    version = publish(learned, 1)["version"]
+    assert models.current() == version != first
+    assert publish(learned, 1) == {"version": version}  # behind the damaged one it is found
+    assert models.names() == [first, unused.name, version]
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_training_again_takes_as_long_as_all_rounds(asked, monkeypatch, restart):
     answer(asked, 1)

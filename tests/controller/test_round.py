@@ -122,6 +122,18 @@ def test_what_nobody_can_answer_is_refused_before_anything_is_trained(tmp_path, 
     assert last_round(loop) is None
 
 
+def test_answers_that_could_not_be_merged_are_not_asked_for(tmp_path):
+    """The strategy has no CRF to spread them through: step "merge" would refuse, when all are answered."""
+    loop = nobody(make_workspace(tmp_path, scenes=(3, 1, 0)))
+    create_or_change(
+        loop.workspace.folder, None, [("labels", "propagate", True), ("selection", "strategy", "sp")]
+    )
+    loop = Loop.open(loop.workspace.folder)
+    with pytest.raises(ConfigurationError, match=r"strategy = 'sp' in .*: labels.propagate .* 'sp-crf'"):
+        next_round(loop)
+    assert last_round(loop) is None
+
+
 def test_a_changed_network_is_refused_before_it_trains(learned):
     create_or_change(learned.workspace.folder, None, [("network", "width", 0.25)])
     loop = Loop.open(learned.workspace.folder)

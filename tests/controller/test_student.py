@@ -325,6 +325,11 @@ def test_what_nobody_was_asked_about_is_learned_from(asked):
         ({"student": "enet", "teachers": ["a=nowhere"]}, "'a=nowhere' names no teacher"),
         ({"student": "enet", "teachers": ["v0001-00000000"]}, "no model version 'v0001-00000000'"),
         ({"student": "enet", "teachers": ["previous:2"]}, 'no round is closed yet. Add "new"'),
+        (
+            {"student": "enet", "teachers": ["a=hf:b/c", "a=hf:d/e", "new"], "temperatures": [1.0, 2.0, 3.0]},
+            r"\[distill\] teachers in .*: The teachers are called a, a, new; give each a name of its own",
+        ),
+        ({"student": "enet", "teachers": ["new", "new=hf:b/c"]}, "called new, new; give each"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_trained(tmp_path, capsys, distill, said):
@@ -362,6 +367,12 @@ def test_teachers_from_elsewhere(loop, learned_folder, tmp_path):
     description.write_text(description.read_text().replace('"sky"', '"heaven"'))
     with pytest.raises(ConfigurationError, match=r"heaven.*same classes"):
         check_distillation(loop)
+
+
+def test_a_teacher_that_is_named_twice_counts_once(loop):
+    version = loop.workspace.models.teacher()
+    loop = change(loop, teachers=[version, "previous:3", "new"], temperatures=[1.0, 2.0, 3.0])
+    assert [(each.name, each.temperature) for each in named_teachers(loop)] == [(version, 1.0), ("new", 3.0)]
 
 
 def test_teachers_from_hugging_face_lie_beside_the_configuration_or_in_the_hub(loop, tmp_path):

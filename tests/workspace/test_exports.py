@@ -66,7 +66,7 @@ def test_an_export_is_made_once_and_says_which_version_it_is(store: ModelStore):
     assert description["parity"]["images"] == 3
     assert description["parity"]["agreement"] > 0.999
     assert list((store.folder / ".tmp").iterdir()) == []
-    assert store.names() == [entry.version for entry in store.versions()]
+    assert store.names() == [entry.version for entry in store.readable()]
 
 
 def cut(folder: Path) -> None:

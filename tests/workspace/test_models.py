@@ -111,7 +111,14 @@ def test_versions_are_sorted_by_number(store: ModelStore, network):
     numbers = [int(name[1:].split("-")[0]) for name in store.names()]
     assert numbers == sorted(numbers)
     assert numbers[-1] > 10000
-    assert [info.number for info in store.versions()] == numbers
+    assert [info.number for info in store.readable()] == numbers
+
+
+def test_a_damaged_version_is_passed_over(store: ModelStore, network):
+    first, second, third = (add(store, network) for _ in range(3))
+    (store.folder / second / "model.json").write_text("{")
+    assert [info.version for info in store.readable()] == [first, third]
+    assert store.names() == [first, second, third]
 
 
 def test_the_pointer(store: ModelStore, network):
@@ -242,7 +249,7 @@ def test_concurrent_publishers_do_not_collide(store: ModelStore):
     for worker in workers:
         worker.join(120)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    assert [info.number for info in store.versions()] == list(range(1, 7))
+    assert [info.number for info in store.readable()] == list(range(1, 7))
     assert store.current() in store.names()
     for name in store.names():
         store.load(name)

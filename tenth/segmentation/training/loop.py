@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ from tenth.segmentation.training.options import TrainingOptions
 from tenth.segmentation.training.result import TrainingResult
 from tenth.segmentation.training.run import Run
 from tenth.segmentation.training.sources import LabelledImage
-from tenth.segmentation.training.survey import survey
+from tenth.segmentation.training.survey import Survey, survey
 
 
 def train(
@@ -28,6 +29,7 @@ def train(
     options: TrainingOptions,
     *,
     checkpoint: Path | None = None,
+    surveyed: Survey | None = None,
     progress: Progress = SILENT,
     description: str = "train",
     on_validate: Callable[[int], float] | None = None,
@@ -42,13 +44,16 @@ def train(
     network : SegmentationNetwork
         Ends in evaluation mode, on the device it came from.
     images : sequence of LabelledImage
-        Each is loaded whenever its turn comes, and once before; a ``WeightedImage`` weighs its pixels. With
-        ``options.distillation`` each is a ``SoftLabelledImage``, and none has to have labels.
+        Each is loaded whenever its turn comes, and once before, unless it is `surveyed`; a ``WeightedImage``
+        weighs its pixels. With ``options.distillation`` each is a ``SoftLabelledImage``, and none has to have
+        labels.
     options : TrainingOptions
     checkpoint : Path, optional
         File to write to, and to go on from when it belongs to the same start weights, images and options. It
         stays when the training is done (called again, `train` takes the result from it); delete it when the
         weights are safe. Weights drawn anew each time fit no checkpoint: seed PyTorch before you build.
+    surveyed : Survey, optional
+        What `survey` says about these images; by default they are looked at here.
     progress : Progress
         Where the progress bar goes.
     description : str
@@ -71,14 +76,9 @@ def train(
             "give a validation set or write validate_every = 0."
         )
     soft = options.distillation is not None
-    found = survey(images, network.classes, options.workers, progress, soft=soft)
+    found = surveyed or survey(images, network.classes, options.workers, progress, soft=soft)
     size = options.crop or found.size
-    identity = {
-        "format": 1,
-        "options": options.identity(),
-        "images": found.digest,
-        "start weights": digest_of(network.state_dict()),
-    }
+    identity = identity_of(network, options, found)
     by_frequency = options.class_weighting == "frequency" and found.pixels.any()
     weights = frequency_weights(found.pixels) if by_frequency else None
     batches = Batches(
@@ -102,3 +102,23 @@ def train(
         run.steps(batches, progress, description, on_validate)
     network.to(home).eval()
     return run.result
+
+
+def identity_of(network: SegmentationNetwork, options: TrainingOptions, surveyed: Survey) -> dict[str, Any]:
+    """Return what a training is a function of, as JSON: a checkpoint continues only one of equal identity.
+
+    Parameters
+    ----------
+    network : SegmentationNetwork
+        With the weights that it starts from.
+    options : TrainingOptions
+        How it is to be trained.
+    surveyed : Survey
+        What `survey` says about the images.
+    """
+    return {
+        "format": 1,
+        "options": options.identity(),
+        "images": surveyed.digest,
+        "start weights": digest_of(network.state_dict()),
+    }

@@ -1,4 +1,7 @@
 import logging
+import socket
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -68,6 +71,39 @@ def test_a_kill_while_writing_leaves_the_old_one(tmp_path, monkeypatch):
     assert found is not None
     assert found.state["value"] == 1.0
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_two_writers_of_one_checkpoint_do_not_take_each_others_file(tmp_path, monkeypatch):
+    path, real, inside = tmp_path / "training.safetensors", module.save_file, []
+
+    def meanwhile(tensors, file, header):
+        real(tensors, file, header)
+        if not inside:
+            inside.append(True)
+            example(2.0).save(path)  # the other writer is done before this one gets to its replacing
+
+    monkeypatch.setattr(module, "save_file", meanwhile)
+    example(1.0).save(path)
+    found = Checkpoint.load(path, IDENTITY)
+    assert found is not None
+    assert found.state["value"] == 1.0
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    here, ours = socket.gethostname(), tmp_path / "training.safetensors"
+    dead = tmp_path / f".{ours.name}.{here}.{process.pid}.abc.tmp"
+    others = [
+        tmp_path / f".{ours.name}.{here}.1.abc.tmp",  # lives
+        tmp_path / f".{ours.name}.elsewhere.{process.pid}.abc.tmp",
+        tmp_path / f".other.safetensors.{here}.{process.pid}.abc.tmp",
+    ]
+    for path in (dead, *others):
+        path.touch()
+    example().save(ours)
+    assert sorted(tmp_path.iterdir()) == sorted([ours, *others])
 
 
 def test_digest_knows_names_values_types_and_shapes():
