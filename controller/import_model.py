@@ -1,4 +1,4 @@
-"""A model version from elsewhere, taken into a workspace."""
+"""A model version that Tenth wrote, here or elsewhere, taken into a workspace."""
 
 from __future__ import annotations
 

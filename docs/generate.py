@@ -5,6 +5,7 @@ A test fails while they differ from what this writes.
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 import textwrap
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 from controller.cli import COMMANDS, cli
 from controller.strategies import STRATEGIES, build_strategy
 from ls_backend.cli import main as ls_backend
+from tenth.segmentation.networks import NETWORKS
 from tenth.workspace.config import Config
 
 WIDTH = 100
@@ -68,11 +70,25 @@ _STRATEGIES = """\
 What `strategy` can be. *Asks about*: what a query is; strategies that ask about pixels or whole images can be
 simulated, and people are asked with the one named behind the arrow instead. *Needs*: what is computed for
 each image of a group beside the network's probabilities. *Labels the rest by*: whose labels the pixels get
-that nobody is asked about. Whatever the strategy, the group is the images of highest summed entropy, unless
-it says otherwise; no budget is exceeded, and the step `choose` reports what is left of it.
+that nobody is asked about, where `[labels] pseudo = true`. Whatever the strategy, the group is the images of
+highest summed entropy, unless it says otherwise; no budget is exceeded, and the step `choose` reports what is
+left of it.
 
 | strategy | takes | asks about | needs | labels the rest by |
 |---|---|---|---|---|
+"""
+
+_NETWORKS = """\
+### Networks
+
+What `name` can be, and so `[distill] student`, `--student` and `--network`. `[network]` gives the options
+that are keys of the table above, and no others. Without a workspace they are given as `--option NAME=VALUE`,
+to a student of a workspace in `[distill] student_options`; what is left out is as below, the weights random.
+Only `simulate` has the encoder and the weights that are the defaults of `[network]`. `weights` of `espnetv2`
+are those of the whole network: a file, or "" for random ones, not "imagenet".
+
+| network | what it is | options, with the network's own defaults |
+|---|---|---|
 """
 
 _NEEDS = {
@@ -100,6 +116,8 @@ def configuration() -> str:
     parts = [_CONFIGURATION + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in ENVIRONMENT.items())]
     for name in Config.model_fields:
         parts.append(_section(name, type(getattr(defaults, name))))
+        if name == "network":
+            parts.append(_networks())
         if name == "selection":
             parts.append(_strategies())
     return "\n".join(parts)
@@ -141,6 +159,24 @@ def _strategies() -> str:
             f"{', '.join(needs) or ('nothing' if strategy.needs_model else 'no model')} | {labels} |\n"
         )
     return _STRATEGIES + "".join(lines)
+
+
+def _networks() -> str:
+    """Return the table of networks."""
+    lines = []
+    for name in NETWORKS.names():
+        factory = NETWORKS.get(name)
+        summary = str(factory.__doc__).strip().splitlines()[0].replace("``", "`")
+        parameters = inspect.signature(factory).parameters.values()
+        options = [_option(parameter) for parameter in parameters if parameter.name != "classes"]
+        lines.append(f"| `{name}` | {summary} | {', '.join(options) or 'none'} |\n")
+    return _NETWORKS + "".join(lines)
+
+
+def _option(parameter: inspect.Parameter) -> str:
+    """Return an option's name, with its default where it has one that says something."""
+    plain = parameter.default in (None, parameter.empty)
+    return f"`{parameter.name}`" if plain else f"`{parameter.name}={parameter.default}`"
 
 
 def _in_brackets(limits: list[str]) -> str:

@@ -58,6 +58,9 @@ def command(workspace: Path, apply: bool, as_json: bool, quiet: bool, **options:
     choice also held on other images, while differences in mIoU were too small to choose by. Both measures of
     every trial are in crf-fit.json; a search by the other one needs no new trials.
 
+    The default strategy, 'tenth', asks and learns without a CRF. The strategies 'sp-crf…' rank by it, and it
+    refines pseudo-labels (labels.pseudo), what `predict --crf` writes and what the backend predicts.
+
     A search that was stopped goes on with the trials that it has.
     """
     from controller.fit_crf import Search, fit_workspace

@@ -12,7 +12,10 @@ from controller.options import echo_result, make_progress, output_options, works
 
 @click.command(
     "import-model",
-    epilog="Example:  controller import-model --workspace streets --model students/v0001-5f2bffd0 --use",
+    epilog="""\b
+Examples:
+  controller import-model --workspace streets --model students/v0001-5f2bffd0 --use
+  controller import-model --workspace streets --model streets/models/v0007-1a2b3c4d --use""",
 )
 @workspace_option
 @click.option(
@@ -24,10 +27,12 @@ from controller.options import echo_result, make_progress, output_options, works
 @click.option("--use", is_flag=True, help="Make it the version in use, which the backend serves.")
 @output_options
 def command(workspace: Path, model: Path, use: bool, as_json: bool, quiet: bool) -> None:
-    """Add a model version to a workspace, such as a student of `controller distill`.
+    """Add a model version that Tenth wrote to a workspace, such as a student of `controller distill`.
 
-    Its weights are checked by their digest, and its classes have to be those of the workspace. One that the
-    workspace has already is not added again.
+    It takes a folder with model.json and weights.safetensors, as `train`, `distill` and workspaces write
+    them, and no other files of weights; docs/architecture.md says how those get in. The weights are checked
+    by their digest, and the classes have to be those of the workspace. A version that the workspace has
+    already is not added again: with --use that is the way back to an earlier one.
 
     With --use it is the version in use from now on. Rounds go on from it only when it is of the network that
     controller.toml describes; else from the version that they went on from before. The next round publishes

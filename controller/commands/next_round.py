@@ -36,8 +36,10 @@ def command(
     """Close the open group and push the next one.
 
     \b
-    Closing:  pull the answers → merge with the model's labels → train → (distill) → evaluate → publish
+    Closing:  pull the answers → merge them into label maps → train → (distill) → evaluate → publish
     Opening:  score the pool → choose images and regions → push them as tasks
+
+    A label map holds what people answered; with labels.pseudo the model's own labels fill the rest.
 
     The very first call trains the initial model and pushes the first group. While the open group is
     incomplete the call prints who did how much and what is left, changes nothing, and exits with 3. A call

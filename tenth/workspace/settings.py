@@ -50,7 +50,11 @@ class DataSection(Section):
 class NetworkSection(Section):
     """Which network learns."""
 
-    name: str = Field(default="icnet", min_length=1, description="Network, by its registered name.")
+    name: str = Field(
+        default="icnet",
+        min_length=1,
+        description="Network: a name from the table of networks in docs/configuration.md.",
+    )
     encoder: str = Field(
         default="efficientnet-lite0",
         min_length=1,
@@ -160,7 +164,11 @@ class CRFSection(Section):
         default=4.0, ge=0, le=1000, description="Weight of the bilateral kernel (near and of similar colour)."
     )
     sigma_alpha: float = Field(
-        default=49.0, gt=0, le=10000, description="Its width in pixels; grows with the image's size."
+        default=49.0,
+        gt=0,
+        le=10000,
+        description="Its width in pixels, not scaled with the image: the default suits about 480×360, larger "
+        "images want more. `controller fit-crf` finds it.",
     )
     sigma_beta: float = Field(default=13.0, gt=0, le=255, description="Its width in grey levels (0 to 255).")
     w2: float = Field(default=3.0, ge=0, le=1000, description="Weight of the smoothing kernel (near).")

@@ -73,7 +73,7 @@ class AtrousSpatialPyramidPooling(nn.Module):
 
 @NETWORKS.register("deeplabv3")
 class DeepLabV3(SegmentationNetwork):
-    """DeepLabv3 on one of our encoders.
+    """DeepLabv3 on an encoder (arXiv 1706.05587).
 
     As in the paper, the logits are enlarged to the image before they are compared with the labels. Its
     multi-grid is left out, as v3+ does: so pretrained weights compute what they did, and between.
@@ -165,7 +165,7 @@ class DeepLabV3(SegmentationNetwork):
 
 @NETWORKS.register("deeplabv3plus")
 class DeepLabV3Plus(DeepLabV3):
-    """DeepLabv3+ on one of our encoders: v3 with separable filters and a decoder.
+    """DeepLabv3+ on an encoder: v3 with separable filters and a decoder (arXiv 1802.02611).
 
     Its decoder narrows the encoder's features of stride 4 to 48 channels, puts the enlarged pyramid beside
     them and filters both twice.

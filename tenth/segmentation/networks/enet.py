@@ -201,7 +201,7 @@ class UpsamplingBottleneck(nn.Module):
 
 @NETWORKS.register("enet")
 class ENet(SegmentationNetwork):
-    """ENet.
+    """ENet: very small, starts from random weights (arXiv 1606.02147).
 
     The paper trains the encoder alone first, on labels at an eighth, then adds the decoder; here both are
     trained together.

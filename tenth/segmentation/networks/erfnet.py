@@ -94,7 +94,7 @@ class Upsampler(nn.Module):
 
 @NETWORKS.register("erfnet")
 class ERFNet(SegmentationNetwork):
-    """ERFNet.
+    """ERFNet: residual blocks of 3×1 and 1×3 convolutions, starts from random weights.
 
     The paper trains the encoder alone first, on labels at an eighth, then adds the decoder; here both are
     trained together.

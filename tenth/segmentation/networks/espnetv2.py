@@ -35,7 +35,7 @@ MOST_PLANES = 16
 
 @NETWORKS.register("espnetv2")
 class ESPNetv2(SegmentationNetwork):
-    """ESPNetv2 for segmentation.
+    """ESPNetv2: light, dilated and depthwise; can start from released Cityscapes weights (arXiv 1811.11431).
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ class CascadeFeatureFusion(nn.Module):
 
 @NETWORKS.register("icnet")
 class ICNet(SegmentationNetwork):
-    """Image cascade network.
+    """ICNet, the image cascade: three resolutions, the deep network on the smallest (arXiv 1704.08545).
 
     The image at half size runs through the encoder up to its stride of 8. Half of that map again, a 32nd of
     the image, is the low branch: the two share these layers' weights and computation. Only the low branch
