@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from controller.loop import Loop
 from controller.merge import MergedImage, merged_images
+from controller.model_folder import require_classes
 from controller.pool import as_sample, images_with_role
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.dataset import Sample
@@ -129,7 +130,13 @@ def discounted(images: Sequence[Sample | MergedImage], weight: float) -> list[Tr
 
 
 def start_network(loop: Loop) -> SegmentationNetwork:
-    """Return the network to train: the last round's version, or a new one from the encoder's weights."""
+    """Return the network to train: the last round's version, or a new one from the encoder's weights.
+
+    Raises
+    ------
+    ConfigurationError
+        When ``[network]`` or the classes of the data set are no longer those of that version.
+    """
     version = loop.workspace.models.teacher()
     if version is None:
         return new_network(loop)
@@ -140,6 +147,7 @@ def start_network(loop: Loop) -> SegmentationNetwork:
             f"[network] of {loop.config.file} describes {wanted}, but the model that learns ({version}) is "
             f"{given}, and a round goes on from it. Set [network] back, or start a new workspace."
         )
+    require_classes(f"Model {version}", loaded.info, loop.dataset)
     return loaded.network
 
 

@@ -222,7 +222,10 @@ class SelectionSection(Section):
         default=0.10, gt=0, le=1, description="Share of an image's pixels to ask about, at most."
     )
     max_regions: int = Field(
-        default=250, ge=1, description="Regions in a round, at most; the most uncertain are kept."
+        default=250,
+        ge=1,
+        description="Regions in a round, at most; images with higher scores keep more, in the strategy's "
+        "order.",
     )
     edge_weight: float = Field(
         default=2.0,

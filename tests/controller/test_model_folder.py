@@ -22,6 +22,7 @@ from tenth.segmentation.export import load_exported
 from tenth.segmentation.images import read_labels
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec
+from tenth.workspace.config_text import set_value
 from tenth.workspace.models import ModelStore
 
 OPTIONS = {"encoder": "resnet18", "width": 0.125, "weights": None}
@@ -252,3 +253,13 @@ def test_other_classes_and_altered_weights_are_refused(capsys, learned, teacher,
     with pytest.raises(DataError, match="the digest differs"):
         import_model(learned, altered, use=True)
     assert Loop.open(folder).workspace.models.names() == before
+
+
+def test_a_training_does_not_go_on_from_a_model_of_other_classes(learned, tmp_path):
+    other = shutil.copytree(learned.dataset.root, tmp_path / "other")
+    document = json.loads((other / "classes.json").read_text())
+    document["classes"].append({"id": len(document["classes"]), "name": "tram", "color": [1, 2, 3]})
+    (other / "classes.json").write_text(json.dumps(document))
+    set_value(learned.config.file, "data", "dataset", str(other))
+    with pytest.raises(ConfigurationError, match=r"Model v0001-\w+ knows the classes .*but .*tram"):
+        start_network(Loop.open(learned.workspace.folder))
