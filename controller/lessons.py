@@ -47,9 +47,7 @@ class TaughtWeighedImage(TaughtImage):
 
 
 def unlabelled_images(loop: Loop, number: int) -> list[UnlabelledSample]:
-    """Return the images that nobody was asked about up to round `number`; none without ``distill.pool``."""
-    if not loop.config.distill.pool:
-        return []
+    """Return the images that nobody was asked about up to round `number`."""
     asked_later = (Image.role == "asked") & (Image.round > number)
     query = select(Image).where(or_(Image.role == "pool", asked_later)).order_by(Image.key)
     with loop.workspace.database.reading() as session:

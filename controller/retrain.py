@@ -11,7 +11,7 @@ from controller.loop import Loop
 from controller.merge import merge
 from controller.publish import add_student, add_version, point
 from controller.student import check_distillation, forget_soft_labels, teach_student
-from controller.train import fit_network, new_network, start_network, training_images
+from controller.train import fit_network, learning_images, new_network, start_network
 from controller.verdict import judge
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.database import Round
@@ -46,7 +46,7 @@ def retrain(loop: Loop, *, restart: bool = False) -> dict[str, Any]:
         network, parent = start_network(loop), loop.workspace.models.teacher()
     if closed:
         merge(loop, closed)  # writes what another [labels] setting has left away
-    images = training_images(loop, closed)
+    images = learning_images(loop, closed)
     trained = fit_network(loop, network, images, iterations, name)
     figures = measure(loop, Predictor(network, device=settings.device), "Retrained")
     training = {"images": len(images), "iterations": trained.iterations, "started_from": parent}

@@ -85,7 +85,7 @@ def teach_student(loop: Loop, name: str, number: int) -> dict[str, Any]:
         What the version's description says: network, teachers, images, steps, loss.
     """
     labelled = training_images(loop, number)
-    unlabelled = unlabelled_images(loop, number)
+    unlabelled = unlabelled_images(loop, number) if loop.config.distill.pool else []
     images: list[Keyed] = [*labelled, *unlabelled]
     store, teachers = soft_labels(loop, name, labelled, images)
     # From here on no teacher is in memory.

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from controller.lessons import unlabelled_images
 from controller.loop import Loop
 from controller.merge import MergedImage, merged_images
 from controller.model_folder import require_classes
@@ -32,7 +33,7 @@ def train(loop: Loop, number: int) -> dict[str, Any]:
     The weights go to a file of the workspace; "publish" turns them into a model version. A killed training
     resumes from its checkpoint.
     """
-    images = training_images(loop, number)
+    images = learning_images(loop, number)
     network = start_network(loop)
     iterations = iterations_of(loop, number)
     result = fit_network(loop, network, images, iterations, f"round-{number:03d}")
@@ -98,6 +99,12 @@ def trained_network(loop: Loop, name: str, spec: NetworkSpec | None = None) -> S
 
 TrainingImage = Sample | MergedImage | DiscountedImage
 """An image of the initial set, one that was asked, or one of the initial set beside such."""
+
+
+def learning_images(loop: Loop, number: int) -> list[LabelledImage]:
+    """Return what a round's network learns from: `training_images`, and with ``training.pool`` all others."""
+    images = training_images(loop, number)
+    return [*images, *unlabelled_images(loop, number)] if loop.config.training.pool else [*images]
 
 
 def training_images(loop: Loop, number: int) -> list[TrainingImage]:
@@ -172,7 +179,7 @@ def iterations_of(loop: Loop, number: int) -> int:
 
 def training_options(loop: Loop, iterations: int) -> TrainingOptions:
     """Return the options of a training; a tool that validates needs a validation set."""
-    settings = loop.config.training.model_dump(exclude={"initial_iterations", "round_iterations"})
+    settings = loop.config.training.model_dump(exclude={"initial_iterations", "round_iterations", "pool"})
     return TrainingOptions(iterations=iterations, **settings)
 
 

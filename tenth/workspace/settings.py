@@ -126,6 +126,11 @@ class TrainingSection(Section):
         default="none",
         description="'classmix' pastes half of each image's classes onto the next one (with consistency).",
     )
+    pool: bool = Field(
+        default=False,
+        description="Let the mean teacher also say something about images that nobody was asked about (with "
+        "consistency).",
+    )
     device: Annotated[str, AfterValidator(checks.device)] = Field(
         default="auto", description="'cpu', 'cuda', 'cuda:1'; 'auto' takes a GPU when there is one."
     )
@@ -146,6 +151,15 @@ class TrainingSection(Section):
     seed: int = Field(
         default=0, ge=0, lt=2**31, description="Seed of the order, the augmentation and the first weights."
     )
+
+    @model_validator(mode="after")
+    def _check_pool(self) -> TrainingSection:
+        if self.pool and not self.consistency:
+            raise ValueError(
+                "pool = true needs a mean teacher to learn from images without labels, and consistency = 0.0 "
+                "is none. Set consistency, for example to 1, or pool to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_patience(self) -> TrainingSection:

@@ -1,7 +1,9 @@
 """The two halves of a round, and what stays where it stops."""
 
 import pytest
+import torch
 from rounds import TINY, make_workspace
+from safetensors.torch import load_file
 
 import controller.round as rounds_module
 from controller.initialize import create_or_change
@@ -140,3 +142,17 @@ def test_a_changed_network_is_refused_before_it_trains(learned):
     begin(loop, 1)
     with pytest.raises(ConfigurationError, match=r"width 0\.25.*width 0\.125"):
         rounds_module.train(loop, 1)
+
+
+def test_images_without_labels_take_part_where_a_mean_teacher_can_say_something_about_them(tmp_path):
+    for pool, images in ((False, 2), (True, 6)):
+        training = TINY["training"] | {"consistency": 1.0, "pool": pool}
+        settings = TINY | {"training": training}
+        loop = make_workspace(tmp_path / str(pool), scenes=(6, 1, 1), settings=settings)
+        learn_initial(loop)
+        assert results(loop, 0)["train"]["images"] == images
+    weights = (
+        load_file(tmp_path / str(pool) / "workspace/training/round-000.safetensors") for pool in (False, True)
+    )
+    first, second = weights
+    assert any(not torch.equal(first[name], second[name]) for name in first)

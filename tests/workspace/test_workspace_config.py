@@ -58,7 +58,7 @@ def test_every_encoder_there_is_stands_in_its_description():
 def test_defaults_are_those_of_the_code_they_configure():
     crf = {name: getattr(CRFOptions(), name) for name in SECTIONS["crf"].model_fields}
     assert Config().crf.model_dump() == crf
-    settings = Config().training.model_dump(exclude={"initial_iterations", "round_iterations"})
+    settings = Config().training.model_dump(exclude={"initial_iterations", "round_iterations", "pool"})
     options = TrainingOptions(iterations=1)
     assert settings == {name: getattr(options, name) for name in settings}
 
@@ -111,6 +111,7 @@ def test_unknown_keys_and_sections_are_refused_with_the_nearest(text: str, expec
         ("[training]\ncrop = [3]", ["[3]", "[height, width]"]),
         ("[training]\ncrop = [true, 3]", ["two whole numbers"]),
         ("[training]\nscale = [2.0, 1.0]", ["[2.0, 1.0]", "the smaller first"]),
+        ("[training]\npool = true", ["[training] pool = true", "Set consistency"]),
         ("[training]\npatience = 3", ["[training] patience = 3", "Set validate_every"]),
         ("[training]\ndevice = 'gpu'", ["'gpu'", "'cuda'"]),
         ("[data]\ndataset = ''", ["dataset = ''", "not be empty"]),
