@@ -48,6 +48,9 @@ TEACHERS = {"icnet": 600, "deeplabv3plus": 900, "espnetv2": 480}
 from, while ESPNetv2 comes from Cityscapes."""
 
 TEACHER_SEED = 100  # no student is its own teacher
+PATIENCE = 2 * 3600
+"""No training takes longer, in seconds."""
+
 STUDENTS = ("enet", "icnet", "erfnet")
 MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-kl", "distilled-thesis", "distilled-cwd")
 
@@ -100,10 +103,22 @@ class Work:
         return self.folder / "jobs" / f"{name}.json"
 
     def report(self, name: str) -> dict[str, Any]:
-        """Return the report of a job, once this or another process has written it."""
+        """Return the report of a job, once this or another process has written it.
+
+        Raises
+        ------
+        ConfigurationError
+            When none does within `PATIENCE` seconds.
+        """
         if not self.file(name).exists():
             print(f"waiting for another process to finish {name} (if none does: --only {name})", flush=True)
+        late = time.monotonic() + PATIENCE
         while not self.file(name).exists():
+            if time.monotonic() > late:
+                raise ConfigurationError(
+                    f"{name} has no report in {self.folder} after {PATIENCE // 3600} hours, so no process is "
+                    f"at it. Run --only {name}, then this again."
+                )
             time.sleep(1)
         found: dict[str, Any] = json.loads(self.file(name).read_text(encoding="utf-8"))
         return found
