@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rounds import make_workspace, open_round, run_rounds
+from rounds import TINY, make_workspace, open_round, run_rounds
 from sqlalchemy import select
 
 from controller.initialize import initialize
@@ -14,6 +14,7 @@ from controller.loop import Loop
 from controller.pool import left_to_ask, register_images
 from controller.round import begin
 from controller.score import read_scores, score, scores_file
+from controller.steps import run_steps
 from tenth.errors import DataError
 from tenth.segmentation.images import write_png
 from tenth.workspace.config_text import set_value
@@ -151,14 +152,14 @@ def test_a_pool_of_which_nothing_can_be_read_is_an_error(tmp_path):
 
 
 def test_images_that_come_between_score_and_choice_wait_for_the_next_round(tmp_path):
-    loop = make_workspace(tmp_path, scenes=(4, 1, 1), initial=2)
+    settings = TINY | {"selection": TINY["selection"] | {"group_size": 9}}
+    loop = make_workspace(tmp_path, scenes=(4, 1, 1), initial=2, settings=settings)
     run_rounds(loop, 0)
     begin(loop, 1)
-    score(loop, 1)
-    source = next((train(loop) / "images").iterdir())
+    run_steps(loop, 1, (("score", score),))
     write_png(train(loop) / "images" / "late.png", np.zeros((48, 64, 3), np.uint8))
-    assert source.exists()
     loop = again(loop)
     register_images(loop)
     open_round(loop, 1)
     assert roles(loop)["train/late"] == "pool"
+    assert number_of(loop, "asked") == 2
