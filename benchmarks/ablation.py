@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.jobs import Job, about, icnet, job, learned_alike, parser, run_jobs
+from benchmarks.jobs import Job, about, full_labels_alike, icnet, job, learned_alike, parser, run_jobs
 from controller.simulation.recipes import OURS
 from controller.simulation.settings import Recipe, Simulation
 
@@ -66,6 +66,7 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the first seed first."""
     for stage, seed in enumerate(seeds, 1):
         yield Job(stage, base, seed)
+        yield full_labels_alike(stage, base, seed)
         yield from other_questions(stage, base, seed)
         yield from variants(stage, base, seed)
 

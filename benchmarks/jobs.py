@@ -9,13 +9,13 @@ import platform
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.results_page.rows import BOUNDS, RUN, SIZES
-from benchmarks.results_page.series import LEARNED_ALIKE
+from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE, BOUNDS, LEARNED_ALIKE, RUN, SIZES
 from controller.simulation.compare import Comparison
 from controller.simulation.recipes import OURS, recipe_of
 from controller.simulation.results import relative, write_json
@@ -55,9 +55,11 @@ class Job:
     @property
     def name(self) -> str:
         """Name of the file of its results."""
+        bound = self.simulation.identity(of="bound")
         if self.run is None:
-            return f"bounds-{digest(self.simulation.identity(of='bound'), self.seed)}"
-        return f"{self.run.strategy}-{digest(self.simulation.identity(), self.run.identity())}"
+            return f"bounds-{digest(bound, self.seed)}"
+        settings = bound if self.run.strategy == BOUND else self.simulation.identity()
+        return f"{self.run.strategy}-{digest(settings, self.run.identity())}"
 
 
 def job(
@@ -89,20 +91,28 @@ def learned_alike(
     return job(stage, simulation, strategy, seed, OURS, budget=budget, name=name)
 
 
+def full_labels_alike(stage: int, simulation: Simulation, seed: int) -> Job:
+    """Return the job of training on all labels as `tenth` trains on its answers."""
+    return Job(stage, simulation, seed, Run(BOUND, seed, 1.0, "exact", OURS, name=BOUND_ALIKE))
+
+
 def perform(job: Job, work: Path, progress: Progress) -> None:
     """Do one job; what it has done before is not done again."""
     out = work / "jobs" / f"{job.name}.json"
     comparison = Comparison(job.simulation, out, resume=True, bounds=False, work=work, progress=progress)
-    if job.run is not None:
-        comparison.perform([job.run])
-    else:
+    if job.run is None:
         comparison.add_bounds(job.seed)
+    elif job.run.strategy == BOUND:
+        comparison.add_full_labels(job.run)
+    else:
+        comparison.perform([job.run])
 
 
 def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -> int:
     """Write the rows of all jobs that have any, with the bounds of their seed; return their number.
 
-    Runs that `out` has of another machine stay there.
+    What full labels reach is that of the two trainings which is better on val. Runs that `out` has of another
+    machine stay there.
 
     Raises
     ------
@@ -122,16 +132,16 @@ def collect(jobs: Iterable[Job], work: Path, about: dict[str, Any], out: Path) -
     stay = {curve_key(each) for each in kept}
     every = [*(each for each in found if curve_key(each) not in stay), *kept]
     _require_one_recipe(detail for each in every for _, detail in each)
-    ends = {
-        (_setting(detail), row["strategy"]): row["miou_test"]
-        for each in every
-        for row, detail in each
-        if row["strategy"] in BOUNDS
-    }
+    pairs = [pair for each in every for pair in each]
+    ends = {(_setting(detail), row["strategy"]): row for row, detail in pairs if row["strategy"] in BOUNDS}
     rows = []
-    for row, detail in (pair for each in every for pair in each):
-        full, initial = (ends.get((_setting(detail), name)) for name in BOUNDS)
-        row |= {"initial_miou_test": initial, "full_label_miou_test": full}
+    for row, detail in pairs:
+        plain, alike, least = (ends.get((_setting(detail), name)) for name in (BOUND, BOUND_ALIKE, BASELINE))
+        most = max((each for each in (plain, alike) if each), key=itemgetter("miou_val"), default=None)
+        row |= {
+            "initial_miou_test": None if least is None else least["miou_test"],
+            "full_label_miou_test": None if most is None else most["miou_test"],
+        }
         rows.append(row | relative(row))
     details = [detail for each in every for _, detail in each]
     if kept and abouts:

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.ablation import variants
-from benchmarks.jobs import Job, about, icnet, job, learned_alike, parser, run_jobs
+from benchmarks.jobs import Job, about, full_labels_alike, icnet, job, learned_alike, parser, run_jobs
 from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT
 from controller.simulation.recipes import THESIS
 from controller.simulation.settings import Simulation
@@ -61,6 +61,7 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
 def steps_of_table_1(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
     """Yield the bounds and the strategies that are told apart first."""
     yield Job(stage, base, seed)
+    yield full_labels_alike(stage, base, seed)
     for strategy in ("tenth", "random-regions", "sp-crf"):
         yield job(stage, base, strategy, seed)
 

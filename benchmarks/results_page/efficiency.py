@@ -9,10 +9,8 @@ from typing import Any
 
 from benchmarks.results_page import thesis
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.rows import Row
+from benchmarks.results_page.rows import BOUNDS, Row
 from benchmarks.results_page.series import (
-    BASELINE,
-    BOUND,
     ENTROPY_WITH_DROPOUT,
     SETTING,
     Difference,
@@ -186,7 +184,7 @@ def table_3_3(results: Results) -> list[str]:
     ]
     for series in set_apart(all_series(results.transfer)).values():
         lines += [*over_groups(series), *settings(series), *drives(series)]
-        budgets = sorted({each["budget"] for each in series if each["strategy"] not in (BOUND, BASELINE)})
+        budgets = sorted({each["budget"] for each in series if each["strategy"] not in BOUNDS})
         lines += differences(
             (
                 f"`{better}` − `{worse}` at {share(budget)}, {who}",

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from benchmarks.results_page import thesis
 from benchmarks.results_page.efficiency import all_series, gap, set_apart
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.series import BASELINE, BOUND, Difference, Series, pick
+from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE
+from benchmarks.results_page.series import Difference, Series, pick
 from benchmarks.results_page.tables import COST_HEAD, cost, difference_cells, interval
 from benchmarks.results_page.words import NOTHING, SEEDS, mean, percent, seeds, share, signed, table
 
@@ -136,10 +137,10 @@ def _row(where: str, goal: Goal, series: Sequence[Series]) -> list[str]:
 def _on_val(run: Series, series: Iterable[Series], column: str) -> list[float]:
     """Return a goal's column, seed by seed, as val tells it: what was chosen by val may be chance on test."""
     ends = list(series)
-    full, initial = (pick(ends, strategy=name) for name in (BOUND, BASELINE))
-    if full is None or initial is None:
-        return []
-    values, most, least = (each.finals("miou_val") for each in (run, full, initial))
+    bounds = (pick(ends, strategy=name) for name in (BOUND, BOUND_ALIKE, BASELINE))
+    plain, alike, least = ({} if each is None else each.finals("miou_val") for each in bounds)
+    most = {seed: max(value, alike.get(seed, 0.0)) for seed, value in plain.items()}
+    values = run.finals("miou_val")
     return [
         value / most[seed] if column == "ratio" else (value - least[seed]) / (most[seed] - least[seed])
         for seed, value in values.items()

@@ -8,16 +8,8 @@ from typing import Any
 from benchmarks.ablation import LEARNING, SWITCHED_OFF, SWITCHED_ON
 from benchmarks.results_page import thesis
 from benchmarks.results_page.load import ABLATION_DETAILS, Results
-from benchmarks.results_page.rows import Row
-from benchmarks.results_page.series import (
-    LEARNED_ALIKE,
-    SETTING,
-    Difference,
-    Series,
-    base_of,
-    difference,
-    divide,
-)
+from benchmarks.results_page.rows import BOUNDS, LEARNED_ALIKE, Row
+from benchmarks.results_page.series import SETTING, Difference, Series, base_of, difference, divide
 from benchmarks.results_page.tables import COST_HEAD, annotator, cost, differences, name
 from benchmarks.results_page.words import NOTHING, points, seeds, share, table
 
@@ -113,7 +105,11 @@ def _not_run(rows: Sequence[Row]) -> list[str]:
 def _asked_otherwise(rows: Sequence[Row]) -> list[str]:
     """Return what other strategies ask is worth where the answers are learned from as `tenth` does."""
     series = divide(rows, SETTING, thesis.GROUPS)
-    others = [each for each in series if each["strategy"].endswith(LEARNED_ALIKE) and each.finished]
+    others = [
+        each
+        for each in series
+        if each["strategy"].endswith(LEARNED_ALIKE) and each["strategy"] not in BOUNDS and each.finished
+    ]
     if not others:
         return []
     whole = [each for each in series if any(_asks_otherwise(each, other) for other in others)]

@@ -17,7 +17,12 @@ RUN = ("strategy", "network", "annotator", "initial_share", "seed", "round", "bu
 SIZES = ("group_size", "region_size")
 """Settings that the details tell and the rows do not."""
 
-BOUNDS = ("full-labels", "initial-labels")
+LEARNED_ALIKE = "(learned as tenth)"
+"""How the names of runs end that learn from their labels what `tenth` learns from its own."""
+
+BOUND, BASELINE = "full-labels", "initial-labels"
+BOUND_ALIKE = f"{BOUND} {LEARNED_ALIKE}"
+BOUNDS = (BOUND, BOUND_ALIKE, BASELINE)
 SHARES = ("pixel_share", "miou_val", "miou_test", "miou_test_seq05vd", "wrong_share")
 TOLERANCE = 1e-3
 """Rows may be rounded to three digits."""

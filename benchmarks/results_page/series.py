@@ -10,11 +10,10 @@ from typing import Any
 
 from scipy.stats import t as student  # type: ignore[import-untyped]
 
-from benchmarks.results_page.rows import Row
+from benchmarks.results_page.rows import BASELINE, BOUND, BOUNDS, Row
 from benchmarks.results_page.words import SEEDS, mean
 
 SETTING = ("network", "initial_share", "strategy", "annotator", "budget")
-BOUND, BASELINE = "full-labels", "initial-labels"
 ORDER = (
     BOUND,
     BASELINE,
@@ -41,9 +40,6 @@ PIXELS = frozenset(
 ) | {"mc-dropout", "mc-dropout-bald"}
 """Strategies that ask about pixels or images, where a dominant label and an exact one are the same: a pixel
 has one class, and whoever labels a whole image gives each of its pixels its own."""
-
-LEARNED_ALIKE = "(learned as tenth)"
-"""How the names of runs end that learn from their answers what `tenth` learns from its own."""
 
 ENTROPY_WITH_DROPOUT = "entropy (with dropout)"
 """Entropy of the network that `mc-dropout` needs: only so does a comparison tell the two strategies apart."""
@@ -117,7 +113,7 @@ def divide(rows: Iterable[Row], fields: Sequence[str], rounds: int | None) -> li
         ordered = {seed: sorted(runs[seed], key=lambda row: int(row["round"])) for seed in sorted(runs)}
         whole = max(run[-1]["round"] for run in ordered.values()) if rounds is None else rounds
         key = dict(zip(fields, values, strict=True))
-        bound = key.get("strategy") in (BOUND, BASELINE)
+        bound = key.get("strategy") in BOUNDS
         found.append(Series(key, ordered, 0 if bound else whole))
     return sorted(found, key=_place)
 

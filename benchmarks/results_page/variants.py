@@ -7,15 +7,8 @@ from itertools import combinations
 from typing import Any
 
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.series import (
-    BASELINE,
-    BOUND,
-    SETTING,
-    Difference,
-    Series,
-    difference,
-    divide,
-)
+from benchmarks.results_page.rows import BOUNDS
+from benchmarks.results_page.series import SETTING, Difference, Series, difference, divide
 from benchmarks.results_page.tables import COST_HEAD, annotator, cost, differences, name
 from benchmarks.results_page.words import plain, points, seeds, share, span, table
 
@@ -31,9 +24,7 @@ def varied(results: Results, column: str) -> list[list[Series]]:
     measured = [
         row
         for row in results.details
-        if row.get("miou_test") is not None
-        and row.get(column) is not None
-        and row["strategy"] not in (BOUND, BASELINE)
+        if row.get("miou_test") is not None and row.get(column) is not None and row["strategy"] not in BOUNDS
     ]
     parts: dict[tuple[Any, ...], list[Series]] = {}
     for each in divide(measured, (*SETTING, *VARIED), None):

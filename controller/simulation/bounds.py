@@ -20,6 +20,7 @@ from tenth.progress import SILENT, Progress
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
 from tenth.segmentation.training import LabelledImage, TrainingOptions, train
+from tenth.segmentation.training.sources import DiscountedImage, Named
 from tenth.workspace.files import exclusive
 
 
@@ -109,8 +110,7 @@ class Bounds:
         Of the network trained on the initial set alone, for as many steps as the last round's model; as it
         came, where there is no initial set.
     full : Figures
-        Of the network trained as long on the true labels of all images. All recipes train alike where every
-        pixel has a true label.
+        Of the network trained as long on the true labels of all images.
     initial_seconds, full_seconds : float
         How long these trainings took.
     """
@@ -145,12 +145,28 @@ class Reference:
 
     def bounds(self) -> Bounds:
         """Return the figures of the least and the most."""
-        everything = sorted([*self.splits.initial, *self.splits.pool], key=lambda picture: picture.key)
         initial, seconds = self._bound("initial-labels", self.splits.initial)
-        full, full_seconds = self._bound("full-labels", everything)
+        full, full_seconds = self.full_labels()
         return Bounds(initial, full, seconds, full_seconds)
 
-    def _bound(self, key: str, images: Sequence[LabelledPicture]) -> tuple[Figures, float]:
+    def full_labels(self, initial_weight: float = 1.0) -> tuple[Figures, float]:
+        """Return the figures of the most, and the seconds of its training.
+
+        Parameters
+        ----------
+        initial_weight : float, optional
+            What a pixel of the initial set counts beside one of the pool, as in a recipe.
+        """
+        initial: Sequence[Named] = self.splits.initial
+        key = "full-labels"
+        if initial_weight < 1:
+            initial = [DiscountedImage(picture, initial_weight) for picture in self.splits.initial]
+            key = f"{key}-{initial_weight:g}"
+        everything: list[Named] = [*initial, *self.splits.pool]
+        everything.sort(key=lambda image: image.key)
+        return self._bound(key, everything)
+
+    def _bound(self, key: str, images: Sequence[LabelledImage]) -> tuple[Figures, float]:
         simulation = self.simulation
         name = f"{key}-{digest(simulation.identity(of='bound'), self.seed)}"
         path = self.folder / f"{name}.json"
@@ -170,7 +186,7 @@ class Reference:
     def _learn(
         self,
         network: SegmentationNetwork,
-        images: Sequence[LabelledPicture],
+        images: Sequence[LabelledImage],
         options: TrainingOptions,
         name: str,
         title: str,

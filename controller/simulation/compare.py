@@ -212,9 +212,19 @@ class Comparison:
             ("full-labels", bounds.full, 1.0, bounds.full_seconds),
         )
         for name, figures, share, seconds in ends:
-            spent = {"round": 0, "pixel_share": share, "keys": 0, "wrong_share": None, "seconds": seconds}
-            self._add(Run(name, seed, 1.0, "exact"), figures, bounds, spent, {})
+            self._add_bound(Run(name, seed, 1.0, "exact"), figures, bounds, share, seconds)
         return bounds
+
+    def add_full_labels(self, run: Run) -> None:
+        """Train on all labels as the recipe of `run` weighs them, and add its row."""
+        figures, seconds = self.reference(run.seed).full_labels(run.recipe.initial_weight)
+        self._add_bound(run, figures, None, 1.0, seconds)
+
+    def _add_bound(
+        self, run: Run, figures: Figures, bounds: Bounds | None, share: float, seconds: float
+    ) -> None:
+        spent = {"round": 0, "pixel_share": share, "keys": 0, "wrong_share": None, "seconds": seconds}
+        self._add(run, figures, bounds, spent, {})
 
     def _add(
         self,

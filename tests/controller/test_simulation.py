@@ -114,6 +114,27 @@ def test_the_last_model_starts_again_where_the_recipe_says_so(streets, tmp_path,
     assert (order == 0) == restart  # the order of the images is that of the bounds
 
 
+def test_full_labels_can_be_learned_as_a_recipe_weighs_them(streets, tmp_path, monkeypatch):
+    learned = []
+
+    def recorded(network, images, options, *rest):
+        learned.append(({image.key: getattr(image, "weight", 1.0) for image in images}, options))
+        return learn(network, images, options, *rest)
+
+    monkeypatch.setattr("controller.simulation.bounds.learn", recorded)
+    comparison = Comparison(tiny(streets), tmp_path / "r.json")
+    comparison.add_bounds(0)
+    comparison.add_full_labels(Run("full-labels", 0, 1.0, "exact", OURS, name="as ours"))
+    (_, options), (plain, alike_options), (weighed, last_options) = learned
+    splits = comparison.splits(0)
+    assert list(plain) == list(weighed) == sorted(plain)
+    assert set(plain.values()) == {1.0}
+    assert {weighed[picture.key] for picture in splits.initial} == {0.25}
+    assert {weighed[picture.key] for picture in splits.pool} == {1.0}
+    assert options == alike_options == last_options
+    assert [row["strategy"] for row in comparison.rows] == ["initial-labels", "full-labels", "as ours"]
+
+
 @pytest.mark.parametrize("refresh", [True, False])
 def test_groups_keep_their_labels_where_the_recipe_says_so(streets, tmp_path, monkeypatch, refresh):
     """Also in a call that goes on behind the first round."""

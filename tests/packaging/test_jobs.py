@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 from page_rows import row
 
-from benchmarks.jobs import Job, collect, job
+from benchmarks.jobs import Job, collect, full_labels_alike, job
 from benchmarks.label_efficiency import plan
 from benchmarks.results_page.provenance import TABLES
 from benchmarks.results_page.rows import RUN
@@ -104,6 +104,22 @@ def test_a_network_with_dropout_has_no_bounds_of_one_without(tmp_path, published
     assert found(published)["tenth", 0, 2]["full_label_miou_test"] == 0.6
 
 
+@pytest.mark.parametrize(("plain", "alike", "chosen"), [(0.7, 0.8, 0.5), (0.8, 0.7, 0.6)])
+def test_full_labels_are_the_better_training_on_val(tmp_path, plain, alike, chosen):
+    jobs = Job(1, BASE, 0), full_labels_alike(1, BASE, 0), job(1, BASE, "tenth", 0)
+    done(tmp_path, jobs[0], [("initial-labels", 0, [0.2]), ("full-labels", 0, [0.6])])
+    done(tmp_path, jobs[1], [("full-labels (learned as tenth)", 0, [0.5])])
+    done(tmp_path, jobs[2], [("tenth", 0, [0.4])])
+    for each, val in ((jobs[0], plain), (jobs[1], alike)):
+        path = tmp_path / "jobs" / f"{each.name}.json"
+        rows = json.loads(path.read_text())["runs"]
+        path.write_text(json.dumps({"runs": [row | {"miou_val": val} for row in rows]}))
+    collect(jobs, tmp_path, ABOUT, tmp_path / "results.json")
+    rows = found(tmp_path / "results.json").values()
+    assert {row["full_label_miou_test"] for row in rows} == {chosen}
+    assert next(row["ratio"] for row in rows if row["strategy"] == "tenth") == pytest.approx(0.4 / chosen)
+
+
 @pytest.mark.parametrize("initial", [36, 147])
 def test_every_cell_that_the_page_waits_for_has_a_job(initial):
     base = Simulation("camvid", initial=36, region_size=40)
@@ -123,3 +139,7 @@ def test_labels_choose_jobs():
     label = "sp-crf seed 2, 2 images at first, budget 0.05 dominant, 2 groups, regions of 40"
     assert job(1, BASE, "sp-crf", 2, budget=0.05).label == label
     assert Job(1, BASE, 1).label == "bounds seed 1, 2 images at first"
+    alike = (
+        "full-labels (learned as tenth) seed 1, 2 images at first, budget 1 exact, 2 groups, regions of 40"
+    )
+    assert full_labels_alike(1, BASE, 1).label == alike
