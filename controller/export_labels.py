@@ -86,7 +86,12 @@ class ExportedLabels:
 
 
 def export_labels(
-    loop: Loop, out: Path, *, answers_only: bool = False, device: str | None = None
+    loop: Loop,
+    out: Path,
+    *,
+    version: str | None = None,
+    answers_only: bool = False,
+    device: str | None = None,
 ) -> dict[str, Any]:
     """Write the label maps of all images that people answered regions of, and a list of them.
 
@@ -96,6 +101,8 @@ def export_labels(
         The workspace.
     out : Path
         Folder of the results, made when missing.
+    version : str, optional
+        The model; the one in use by default.
     answers_only : bool, optional
         Ignore what nobody labelled, instead of taking the model's label. No model is needed then.
     device : str, optional
@@ -110,13 +117,13 @@ def export_labels(
     Raises
     ------
     ConfigurationError
-        When no answer has been merged yet, there is no model, it knows other classes or cannot run on the
+        When no answer has been merged yet, there is no such model, it knows other classes or cannot run on the
         device, a result would overwrite a picture, or `out` cannot be written to; nothing is written then.
     DataError
         When a label array or a picture is damaged, or they do not fit each other or the classes.
     """
     images = answered_images(loop)
-    version = None if answers_only else _version_in_use(loop)
+    version = None if answers_only else version or _version_in_use(loop)
     samples = {image.sample.key: image.sample for image in images}
     check_results(samples | _same_names(loop, samples, out), out)
     predictor = None if version is None else _predictor(loop, version, device)

@@ -117,6 +117,20 @@ def test_people_first_and_the_model_in_use_elsewhere(answered, tmp_path):
     assert result["model_share"] == pytest.approx((said < 0).mean())
 
 
+def test_another_version_may_label_the_rest(answered, tmp_path, capsys):
+    """As the large model does where its student is in use."""
+    loop, image, said = answered
+    large = str(loop.workspace.models.current())
+    model = predicted(loop, image, tmp_path / "large")
+    put_model_to_use(loop)
+    arguments = ("export-labels", "-w", loop.workspace.folder, "--out", tmp_path / "out")
+    assert run(capsys, *arguments, "--version", large)[0] == 0
+    np.testing.assert_array_equal(exported(loop, tmp_path / "out", image), np.where(said < 0, model, said))
+    assert json.loads((tmp_path / "out" / "labels.json").read_text())["version"] == large
+    code, _, error = run(capsys, *arguments, "--version", "v0099-none")
+    assert code != 0 and "v0099-none" in error
+
+
 def test_answers_only_needs_no_model(answered, tmp_path):
     loop, image, said = answered
     shutil.rmtree(loop.workspace.models.folder)
@@ -326,7 +340,7 @@ def test_a_device_is_the_models(asked, tmp_path, capsys):
     answer_first(asked)
     arguments = ("export-labels", "-w", asked.workspace.folder, "--out", tmp_path / "out", "--device")
     code, _, error = run(capsys, *arguments, "cpu", "--answers-only")
-    assert code == 2 and "--answers-only needs none" in error
+    assert code == 2 and "--device is about the model, and --answers-only needs none" in error
     code, _, error = run(capsys, *arguments, "abacus")
     assert code == 2 and "The device 'abacus' cannot be used" in error
     assert not (tmp_path / "out").exists()
