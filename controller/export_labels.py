@@ -118,7 +118,8 @@ def export_labels(
     ------
     ConfigurationError
         When no answer has been merged yet, there is no such model, it knows other classes or cannot run on
-        the device, a result would overwrite a picture, or `out` cannot be written to; nothing is written then.
+        the device, a result would overwrite a picture, or `out` cannot be written to; then nothing is
+        written.
     DataError
         When a label array or a picture is damaged, or they do not fit each other or the classes.
     """

@@ -33,8 +33,10 @@ comes from printed: {SOURCE} (`benchmarks/results_page/thesis.py`).
 
 The tables are computed from the JSON files in `benchmarks/results/`; what has not been run is said to be
 so. A number from fewer than {SEEDS} seeds is marked *preliminary*: one seed does not tell differences of a
-few points from chance.
+few points from chance. The words are explained in *How to read the tables*, below the goals.
+"""
 
+READING = f"""\
 ## How to read the tables
 
 - **P** is the labelled set at the start, contiguous pieces of the drives, for neighbouring frames are
@@ -59,16 +61,18 @@ few points from chance.
 - **the thesis's recipe**: all strategies but `tenth` learn from the answers and from the model's own labels
   of everything else, as they were in the round of the image (algorithm 1). *Relabelled*: those of all groups
   are renewed by the model of each round.
-- **restart**: so is the last model of `tenth` and of the runs named *learned as tenth*, from the same start
-  weights; the models of the rounds before, each trained on from the one before, only ask. The others go on to
-  the end, as in the thesis; *without restart* so does `tenth`.
+- **restart**: the last model of `tenth` and of the runs named *learned as tenth* is trained in one piece as
+  well, from the same start weights; the models of the rounds before, each trained on from the one before, only
+  ask. The others go on to the end, as in the thesis; *without restart* so does `tenth`.
 - **test** is 233 frames of two drives: Seq05VD (171), which train has nothing of, and 0001TP (62), other
   frames of which are in train. They are given apart and together; mIoU of both together is no mean of the
   two.
 - **Differences** are taken seed by seed, in points; `+1.2 (0)` is that of seed 0. The interval is that of
   a paired t test, 95 %, from {SEEDS} seeds on. "Not told apart" means that it contains zero.
 
-Settings were chosen by val: learning rate, class weights and zoom of the trainings by the short trainings at
+## How settings were chosen
+
+By val: learning rate, class weights and zoom of the trainings by the short trainings at
 the end of this page; what is learned from the answers by nine runs that asked all of the pool at once,
 `tenth`'s ingredients beforehand, both with the first of those settings, and not tuned since. The figures of
 test were printed beside, and nothing was selected by them. The restart was decided on by one run, `tenth` at
@@ -107,6 +111,8 @@ def page(results: Results) -> str:
         *INTRO.splitlines(),
         "",
         *goals(results),
+        *READING.splitlines(),
+        "",
         *coverage(results),
         *table_3_1(results),
         *figures("3.1"),
