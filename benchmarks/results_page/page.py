@@ -62,8 +62,8 @@ READING = f"""\
   of everything else, as they were in the round of the image (algorithm 1). *Relabelled*: those of all groups
   are renewed by the model of each round.
 - **restart**: the last model of `tenth` and of the runs named *learned as tenth* is trained in one piece as
-  well, from the same start weights; the models of the rounds before, each trained on from the one before, only
-  ask. The others go on to the end, as in the thesis; *without restart* so does `tenth`.
+  well, from the same start weights; the models of the rounds before, each trained on from the one before,
+  only ask. The others go on to the end, as in the thesis; *without restart* so does `tenth`.
 - **test** is 233 frames of two drives: Seq05VD (171), which train has nothing of, and 0001TP (62), other
   frames of which are in train. They are given apart and together; mIoU of both together is no mean of the
   two.
