@@ -2,6 +2,7 @@
 
 import pytest
 
+from controller.journal import Journal
 from controller.memo import Memo
 from controller.seconds import SecondsLog
 
@@ -38,6 +39,35 @@ def test_a_damaged_or_foreign_file_does_not_count(tmp_path, content):
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     assert memo.recall("a", lambda: 2) == 2
     assert memo.recall("a", lambda: 3) == 2
+
+
+def test_a_journal_goes_on_behind_the_last_phase_that_ended(tmp_path):
+    path = tmp_path / "work.json"
+    journal = Journal(path, {"steps": 3})
+    assert journal.once("train", lambda: {"loss": 0.5}) == {"loss": 0.5}
+    with pytest.raises(ZeroDivisionError):
+        journal.once("measure", lambda: 1 / 0)
+    again = Journal(path, {"steps": 3})
+    assert again.once("train", lambda: 1 / 0) == {"loss": 0.5}
+    assert again.once("measure", lambda: None) is None
+    assert Journal(path, {"steps": 3}).once("measure", lambda: 1 / 0) is None
+    again.close()
+    assert Journal(path, {"steps": 3}).once("train", lambda: 2) == 2
+
+
+def test_a_journal_forgets_any_other_work(tmp_path):
+    path = tmp_path / "work.json"
+    Journal(path, "a").once("train", lambda: 1)
+    Journal(path, "b").once("train", lambda: 2)
+    # What the first one left elsewhere was replaced by the second.
+    assert Journal(path, "a").once("train", lambda: 3) == 3
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"identity": "a", "phases": 1}', "\udcff"])
+def test_a_damaged_journal_does_not_count(tmp_path, content):
+    path = tmp_path / "work.json"
+    path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert Journal(path, "a").once("train", lambda: 1) == 1
 
 
 def test_seconds_by_owner_the_last_of_each_piece(tmp_path):

@@ -5,16 +5,18 @@ import shutil
 import pytest
 import torch
 from rounds import answer
+from sqlalchemy import delete
+from test_choose import changed
 
 from controller.initialize import create_or_change
 from controller.loop import Loop
 from controller.publish import find_version, publish
-from controller.retrain import retrain
+from controller.retrain import Plan, plan_of, retrain
 from controller.round import begin, close
 from controller.steps import run_steps
 from controller.train import new_network, start_network, trained_network
 from tenth.errors import ConfigurationError, DataError
-from tenth.workspace.database import Round
+from tenth.workspace.database import Round, Step
 from tenth.workspace.models import ModelStore
 
 
@@ -118,6 +120,54 @@ def test_training_again_takes_as_long_as_all_rounds(asked, monkeypatch, restart)
     assert name == ("restart" if restart else "retrain")
     assert iterations == training.round_iterations + restart * training.initial_iterations
     assert all(torch.equal(weights[key], value) for key, value in expected.state_dict().items())
+
+
+def test_after_a_cold_start_the_first_round_counts_as_the_initial_training(learned):
+    with learned.workspace.database.session() as session:
+        session.execute(delete(Step))
+        session.execute(delete(Round))
+    for number in (1, 2, 3):
+        begin(learned, number)
+        close(learned, number)
+    training = learned.config.training
+    plan = plan_of(learned, restart=True)
+    assert plan == Plan("restart", None, 3, training.initial_iterations + 2 * training.round_iterations)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_retraining_killed_after_its_training_goes_on_behind_it(learned, monkeypatch, restart):
+    first = learned.workspace.models.current()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("controller.retrain.measure", killed)
+        retrain(learned, restart=restart)
+    trained = trained_network(learned, "restart" if restart else "retrain").state_dict()
+    assert learned.workspace.models.names() == [first]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("controller.retrain.fit_network", killed)
+        version = retrain(learned, restart=restart)["version"]
+        with pytest.raises(KeyboardInterrupt):  # done; the next call is one more
+            retrain(learned, restart=restart)
+    published = learned.workspace.models.load(version).network.state_dict()
+    assert all(torch.equal(published[name], trained[name]) for name in trained)
+    assert learned.workspace.models.names() == [first, version]
+
+
+def test_a_retraining_with_other_settings_begins_anew(learned, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("controller.retrain.measure", killed)
+        retrain(learned)
+    loop = changed(learned, training__learning_rate=0.001)
+    monkeypatch.setattr("controller.retrain.fit_network", killed)
+    with pytest.raises(KeyboardInterrupt):
+        retrain(loop)
 
 
 def test_versions_of_other_rounds_are_not_taken(learned):

@@ -305,6 +305,24 @@ def test_training_further_teaches_the_student_too(loop):
     assert len(weighed) == 4  # two of the initial set, at labels.initial_weight, and two that were asked
 
 
+def test_training_further_killed_while_it_teaches_does_not_train_the_large_network_again(loop, monkeypatch):
+    loop = change(loop, max_loss=1.0, pool=False)
+    large = loop.workspace.models.teacher()
+
+    def killed(*_):
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr("controller.retrain.teach_student", killed)
+        retrain(loop)
+    assert loop.workspace.models.teacher() == large
+    monkeypatch.setattr("controller.retrain.fit_network", killed)
+    result = retrain(loop)
+    models = loop.workspace.models
+    assert (models.teacher(), models.current()) == (result["version"], result["student"]["version"])
+    assert models.info(result["version"]).parents == (large,)
+
+
 def test_what_nobody_was_asked_about_is_learned_from(asked):
     """The open group of round 1 is unlabelled until round 1 learns."""
     assert len(unlabelled_images(asked, 0)) == 4
