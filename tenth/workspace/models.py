@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-import torch
 from safetensors import SafetensorError
 
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
+from tenth.segmentation.weights_file import encoded, write_durably
 from tenth.workspace.files import (
     exclusive,
     remove_leftovers,
@@ -279,16 +278,8 @@ class ModelStore:
 
 def _write_weights(network: SegmentationNetwork, path: Path) -> str:
     """Write the state on the disk and return the file's SHA-256."""
-    # Copied, for safetensors refuses tensors that share memory or are channels last.
-    state = {
-        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }
-    content = safetensors.torch.save(state)
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    content = encoded(network.state_dict())
+    write_durably(path, content)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import socket
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +15,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from tenth.segmentation.weights_file import write_weights
 
 log = logging.getLogger(__name__)
 
@@ -45,20 +43,10 @@ class Checkpoint:
     tensors: dict[str, Tensor]
 
     def save(self, path: Path) -> None:
-        """Write to `path`, which holds either the old or the new checkpoint at any moment."""
+        """Write to `path`, which holds either the old or the new checkpoint at any moment; raises OSError."""
         path.parent.mkdir(parents=True, exist_ok=True)
         header = {KEY: json.dumps({"identity": self.identity, "state": self.state})}
-        # Clones, since safetensors refuses tensors that share memory, as those of shared layers do.
-        tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in self.tensors.items()}
-        _remove_leftovers(path)
-        temporary = path.with_name(f"{_temporary_start(path)}{os.getpid()}.{uuid.uuid4().hex}.tmp")
-        try:
-            save_file(tensors, temporary, header)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_weights(path, self.tensors, header)
 
     @classmethod
     def load(cls, path: Path, identity: dict[str, Any]) -> Checkpoint | None:
@@ -85,30 +73,6 @@ class Checkpoint:
             )
             return None
         return cls(stored, state, tensors)
-
-
-def _temporary_start(path: Path) -> str:
-    """Return what the names of this machine's temporary files for `path` begin with; a process id follows."""
-    return f".{path.name}.{socket.gethostname()}."
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what killed writers of this machine left beside `path`; those of others cannot be asked."""
-    start = _temporary_start(path)
-    for left in path.parent.iterdir():
-        pid = left.name.removeprefix(start).partition(".")[0]
-        if left.name.startswith(start) and pid.isdigit() and not _is_alive(int(pid)):
-            left.unlink(missing_ok=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
 
 
 def digest_of(tensors: Mapping[str, Tensor]) -> str:

@@ -1,14 +1,11 @@
 import logging
-import socket
-import subprocess
-import sys
 
 import pytest
 import torch
 from tiny_network import TinyNetwork
 
-from tenth.segmentation.training import checkpoint as module
 from tenth.segmentation.training.checkpoint import Checkpoint, digest_of
+from tenth.segmentation.weights_file import write_weights
 
 IDENTITY = {"options": {"seed": 0}, "images": "abc"}
 
@@ -40,7 +37,7 @@ def test_a_broken_file_is_reported_and_not_used(tmp_path, caplog, damage):
     path = tmp_path / "training.safetensors"
     example().save(path)
     if damage == "foreign":
-        module.save_file({"a": torch.zeros(1)}, path)
+        write_weights(path, {"a": torch.zeros(1)})
     else:
         data = path.read_bytes()
         path.write_bytes({"cut": data[: len(data) // 2], "empty": b"", "garbage": b"\xff" * 100}[damage])
@@ -54,56 +51,6 @@ def test_another_training_is_reported_and_not_used(tmp_path, caplog):
     example().save(tmp_path / "t")
     assert Checkpoint.load(tmp_path / "t", IDENTITY | {"images": "def"}) is None
     assert "images differ" in caplog.text
-
-
-def test_a_kill_while_writing_leaves_the_old_one(tmp_path, monkeypatch):
-    path = tmp_path / "training.safetensors"
-    example(1.0).save(path)
-
-    def killed(tensors, file, header):
-        file.write_bytes(b"half of i")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "save_file", killed)
-    with pytest.raises(KeyboardInterrupt):
-        example(2.0).save(path)
-    found = Checkpoint.load(path, IDENTITY)
-    assert found is not None
-    assert found.state["value"] == 1.0
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-
-
-def test_two_writers_of_one_checkpoint_do_not_take_each_others_file(tmp_path, monkeypatch):
-    path, real, inside = tmp_path / "training.safetensors", module.save_file, []
-
-    def meanwhile(tensors, file, header):
-        real(tensors, file, header)
-        if not inside:
-            inside.append(True)
-            example(2.0).save(path)  # the other writer is done before this one gets to its replacing
-
-    monkeypatch.setattr(module, "save_file", meanwhile)
-    example(1.0).save(path)
-    found = Checkpoint.load(path, IDENTITY)
-    assert found is not None
-    assert found.state["value"] == 1.0
-    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
-
-
-def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        pass
-    here, ours = socket.gethostname(), tmp_path / "training.safetensors"
-    dead = tmp_path / f".{ours.name}.{here}.{process.pid}.abc.tmp"
-    others = [
-        tmp_path / f".{ours.name}.{here}.1.abc.tmp",  # lives
-        tmp_path / f".{ours.name}.elsewhere.{process.pid}.abc.tmp",
-        tmp_path / f".other.safetensors.{here}.{process.pid}.abc.tmp",
-    ]
-    for path in (dead, *others):
-        path.touch()
-    example().save(ours)
-    assert sorted(tmp_path.iterdir()) == sorted([ours, *others])
 
 
 def test_digest_knows_names_values_types_and_shapes():
