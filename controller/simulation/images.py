@@ -34,20 +34,36 @@ class LabelledPicture:
     picture: NDArray[np.uint8]
     truth: NDArray[np.uint8]
 
-    @property
-    def drive(self) -> str:
-        """The recording that the image belongs to: its stem up to the frame number."""
-        return drive_of(self.key)
-
     def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return picture and truth, as training and evaluation read them."""
         return self.picture, self.truth
 
 
+FRAME = re.compile(
+    r"([_-][A-Za-z]?\d+)+"  # numbers: _000000_000019, -0012, _f00930
+    r"([_-][A-Za-z0-9]*[A-Za-z])*$"  # what sort of picture it is: _leftImg8bit, _L
+    r"|\d+$"  # a number right behind a word: frame0001
+)
+"""What a stem says about the frame, behind the name of its drive."""
+
+
 def drive_of(key: str) -> str:
     """Return a key's stem without its frame number: ``0006R0`` for ``train/0006R0_f00930``."""
     stem = PurePosixPath(key).name
-    return re.sub(r"[_\-]?[A-Za-z]?\d+$", "", stem) or stem
+    return FRAME.sub("", stem) or stem
+
+
+def by_drive(pictures: Sequence[LabelledPicture]) -> dict[str, list[LabelledPicture]]:
+    """Return the images of a split by drive, the recording that they belong to, sorted by its name.
+
+    Where the stems tell no drives, with fewer than two images in each on average, the split is one.
+    """
+    drives: dict[str, list[LabelledPicture]] = {}
+    for picture in pictures:
+        drives.setdefault(drive_of(picture.key), []).append(picture)
+    if len(pictures) < 2 * len(drives):
+        return {PurePosixPath(pictures[0].key).parent.name: list(pictures)}
+    return dict(sorted(drives.items()))
 
 
 def load_pictures(
@@ -109,13 +125,10 @@ def split_initial(
             f"An initial set of {count} images leaves no pool of {len(pictures)} images. "
             f"Give --initial from 0 to {len(pictures) - 1}."
         )
-    drives: dict[str, list[LabelledPicture]] = {}
-    for picture in pictures:
-        drives.setdefault(picture.drive, []).append(picture)
     rng = np.random.default_rng(seed)
     initial: set[str] = set()
     left, total = count, len(pictures)
-    for _, frames in sorted(drives.items()):
+    for frames in by_drive(pictures).values():
         share = round(left * len(frames) / total)
         start = int(rng.integers(len(frames) - share + 1))
         initial |= {frame.key for frame in frames[start : start + share]}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.simulation.images import LabelledPicture
+from controller.simulation.images import LabelledPicture, by_drive
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.evaluation import evaluate
 from tenth.segmentation.inference import Predictor
@@ -40,10 +40,7 @@ def measure(
 ) -> Figures:
     """Evaluate a network, in float32 and at the images' size."""
     predictor = Predictor(network, device=device)
-    drives: dict[str, list[LabelledPicture]] = {}
-    for picture in test:
-        drives.setdefault(picture.drive, []).append(picture)
-    matrices = {name: evaluate(predictor, frames, classes) for name, frames in drives.items()}
+    matrices = {name: evaluate(predictor, frames, classes) for name, frames in by_drive(test).items()}
     total = ConfusionMatrix(len(classes))
     for matrix in matrices.values():
         total += matrix
