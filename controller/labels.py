@@ -116,8 +116,16 @@ class LabelMap:
             weights[self.source == Source.PSEUDO] = 1.0
         return np.clip(weights, 0, 1)
 
-    def save(self, path: Path) -> None:
-        """Write to an npz file, whole or not at all."""
+    def save(self, path: Path, made_of: str = "") -> None:
+        """Write to an npz file, whole or not at all.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        made_of : str, optional
+            What tells whether it would come out otherwise by now; `made_of` returns it.
+        """
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             with temporary.open("wb") as file:
@@ -127,6 +135,7 @@ class LabelMap:
                     source=self.source,
                     confidence=self.confidence,
                     answer=self.answer,
+                    made_of=np.array(made_of),
                 )
                 file.flush()
                 os.fsync(file.fileno())
@@ -134,6 +143,15 @@ class LabelMap:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+    @staticmethod
+    def made_of(path: Path) -> str | None:
+        """Return what `save` was told that a file is made of; ``None`` where no file says it."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return str(file["made_of"])
+        except Exception:  # missing, older, or damaged: to be made again in either case
+            return None
 
     @classmethod
     def load(cls, path: Path) -> LabelMap:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +64,21 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
     """Write the label map of every image asked up to round `number`.
 
     Pseudo-labels are those of the last round's version; with ``labels.refresh = false`` images of earlier
-    rounds keep the map of their own round. A killed call goes on behind the last image written.
+    rounds keep the map of their own round. A killed call goes on behind the last image written. Maps that
+    were made by other settings, or of other answers, are made again.
     """
     version = loop.workspace.models.teacher()
     asked = asked_images(loop, number)
-    left = [image for image in asked if not label_map_path(loop, number, image).exists()]
-    predictor = None if version is None else loop.predictor(version)
-    options = merge_options(loop, predictor if left else None)
+    made_of = ingredients(loop, asked)
+    left = [image for image in asked if not _is_merged(loop, number, image, made_of[image.id])]
+    wanted = version is not None and merge_options(loop, None).needs_probabilities
+    predictor = loop.predictor(str(version)) if wanted and left else None
+    options = merge_options(loop, predictor)
     for image in loop.progress.over(left, len(left), f"Round {number}: merging labels", "image"):
         merged = merge_image(loop, image, predictor, options)
         path = label_map_path(loop, number, image)
         path.parent.mkdir(parents=True, exist_ok=True)
-        merged.save(path)
+        merged.save(path, made_of[image.id])
     counts = np.zeros(len(Source), np.int64)
     for image in asked:
         source = LabelMap.load(label_map_path(loop, number, image)).source
@@ -81,6 +87,37 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
         "images": len(asked),
         **{f"{source.name.lower()}_pixels": int(counts[source]) for source in Source},
     }
+
+
+def ingredients(loop: Loop, images: Sequence[Image]) -> dict[int, str]:
+    """Return digests, by the ids of images, of what their label maps are made of, but for the model.
+
+    Which version the pseudo-labels come from does not count: a map is not made again because there is a newer
+    one.
+    """
+    options = asdict(merge_options(loop, None)) | {"soft": loop.config.labels.soft}
+    settings = json.dumps([options, asdict(loop.crf_options)], sort_keys=True)
+    said: dict[int, list[tuple[Any, ...]]] = {image.id: [] for image in images}
+    query = select(Region.image_id, Answer.id, Answer.kind, Answer.label, Answer.painted).join(
+        Region, Answer.region_id == Region.id
+    )
+    with loop.workspace.database.reading() as session:
+        for image_id, *answer in session.execute(query.order_by(Answer.id)):
+            if image_id in said:
+                said[image_id].append(tuple(answer))
+    return {image_id: _digest(settings, answers) for image_id, answers in said.items()}
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def _is_merged(loop: Loop, number: int, image: Image, made_of: str) -> bool:
+    """Tell whether there is a map of an image that can stay."""
+    path = label_map_path(loop, number, image)
+    if not loop.config.labels.refresh and image.round != number:
+        return path.exists()
+    return LabelMap.made_of(path) == made_of
 
 
 def merge_image(loop: Loop, image: Image, predictor: Predictor | None, options: MergeOptions) -> LabelMap:

@@ -72,6 +72,11 @@ class MergeOptions:
         """Whether any pixel gets the model's own label."""
         return self.min_confidence < NO_PSEUDO_LABELS
 
+    @property
+    def needs_probabilities(self) -> bool:
+        """Whether the model has a say; otherwise its probabilities make no difference."""
+        return self.uses_pseudo_labels or self.sieve
+
     def __post_init__(self) -> None:
         if self.propagate and self.pseudo_labels == "network":
             raise ConfigurationError(

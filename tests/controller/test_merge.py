@@ -9,6 +9,7 @@ from sqlalchemy import select
 from test_choose import changed
 
 from controller.labels import LabelMap, Source
+from controller.loop import Loop
 from controller.merge import asked_images, label_map_path, merge, merged_images
 from controller.pool import as_sample
 from controller.round import close
@@ -121,7 +122,6 @@ def test_propagate_spreads_an_answer(asked):
     merge(asked, 1)
     plain = label_map(asked, image)
     spread = changed(asked, labels__propagate=True)
-    label_map_path(asked, 1, image).unlink()
     merge(spread, 1)
     merged = label_map(spread, image)
     human = plain.source == Source.HUMAN
@@ -147,6 +147,58 @@ def test_a_killed_merge_goes_on_behind_the_last_image(asked):
     assert label_map_path(asked, 1, other).exists()
     assert result["images"] == 2
     assert result["pseudo_pixels"] == 2 * 64 * 96
+
+
+@pytest.mark.parametrize(
+    "settings", [{"labels__min_confidence": 0.5}, {"labels__sieve": True}, {"crf__w1": 7.0}]
+)
+def test_maps_made_by_other_settings_are_made_again(asked, settings):
+    """Also those of a merge that was killed."""
+    image, other = asked_images(asked, 1)
+    paths = [label_map_path(asked, 1, each) for each in (image, other)]
+    merge(asked, 1)
+    before = LabelMap.made_of(paths[0])
+    paths[1].unlink()
+    loop = changed(asked, **settings)
+    merge(loop, 1)
+    assert before not in [LabelMap.made_of(path) for path in paths]
+    written = [path.stat().st_mtime_ns for path in paths]
+    merge(loop, 1)
+    assert [path.stat().st_mtime_ns for path in paths] == written
+
+
+def test_a_map_is_made_again_when_an_answer_came_late(asked):
+    image, _ = asked_images(asked, 1)
+    merge(asked, 1)
+    region = regions_of_image(asked, image)[0]
+    say(asked, region, 11, label=3)
+    merge(asked, 1)
+    assert (label_map(asked, image).labels[mask_of(asked, region)] == 3).all()
+
+
+def test_a_map_of_unknown_origin_is_made_again(asked):
+    """As an earlier release left it, or a damaged one."""
+    image, other = asked_images(asked, 1)
+    merge(asked, 1)
+    expected = label_map(asked, image)
+    LabelMap(*(np.zeros_like(each) for each in vars(expected).values())).save(label_map_path(asked, 1, image))
+    label_map_path(asked, 1, other).write_bytes(b"PK")
+    merge(asked, 1)
+    np.testing.assert_array_equal(label_map(asked, image).labels, expected.labels)
+    assert label_map(asked, other).labels.shape == (64, 96)
+
+
+def test_where_the_model_has_no_say_it_is_not_asked(asked, monkeypatch):
+    loop = changed(asked, labels__pseudo=False, labels__sieve=False)
+    monkeypatch.setattr(Loop, "predictor", lambda *_: 1 / 0)
+    image, _ = asked_images(loop, 1)
+    region = regions_of_image(loop, image)[0]
+    say(loop, region, 11, label=3)
+    merge(loop, 1)
+    merged = label_map(loop, image)
+    assert ((merged.labels == 3) == mask_of(loop, region)).all()
+    with pytest.raises(ZeroDivisionError):
+        merge(changed(asked, labels__sieve=True), 1)
 
 
 def second_round(loop):
