@@ -99,10 +99,11 @@ class TaskImages:
         if ("://" in source or "::" in source) and not source.startswith("file://"):
             return self._from_store(source)
         path = self._local(unquote(urlsplit(source).path) if source.startswith("file://") else source)
+        # In Docker the data set is /data, where Label Studio's addresses begin too: what is not there is its.
+        if source.startswith(_LABEL_STUDIO_PATHS) and (path is None or not _is_file(path)):
+            return self._from_label_studio(source)
         if path is not None:
             return _read_file(path)
-        if source.startswith(_LABEL_STUDIO_PATHS):
-            return self._from_label_studio(source)
         raise DataError(
             f"{shown(source)} lies outside the workspace's data set ({self._dataset}) and is not read. "
             "Move the image there, upload it to Label Studio, or give its http address."
@@ -171,6 +172,13 @@ def _inline(source: str) -> bytes:
         return base64.b64decode(unquote(content), validate=True)
     except binascii.Error as error:
         raise DataError(f"The inline picture {shown(source)} is not base64: {error}.") from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, or a folder on the way that may not be entered
+        return False
 
 
 def _read_file(path: Path) -> bytes:

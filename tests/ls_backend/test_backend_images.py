@@ -26,11 +26,11 @@ def png() -> bytes:
     return stream.getvalue()
 
 
-def reader(folder: Path, pool: str = "", url: str = "") -> TaskImages:
+def reader(folder: Path, pool: str = "", url: str = "", dataset: str = "dataset") -> TaskImages:
     (folder / "dataset").mkdir(exist_ok=True)
     return TaskImages(
         Config.parse(
-            f"[data]\ndataset = 'dataset'\npool = '{pool}'\n[label_studio]\nurl = '{url}'\n",
+            f"[data]\ndataset = '{dataset}'\npool = '{pool}'\n[label_studio]\nurl = '{url}'\n",
             folder / "controller.toml",
         )
     )
@@ -172,6 +172,29 @@ def test_label_studio_gets_the_backends_own_key(
         with pytest.raises(DataError, match="no address of a picture"):
             task_images.load(other)
     assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("path", ["upload/7/x.png", "local-files/?d=x.png", "local-files/?d=" + 300 * "x"])
+def test_a_data_set_in_data_does_not_hide_label_studio(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, path: str
+):
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "secret-key")
+    task_images = reader(tmp_path, url=server.url, dataset="/data")  # as in docker/compose.yaml
+    np.testing.assert_array_equal(task_images.load(f"/data/{path}"), PIXELS)
+    assert server.asked == [(f"/data/{path}", "Token secret-key")]
+
+
+def test_what_lies_in_a_data_set_in_data_is_read_there(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", "secret-key")
+    monkeypatch.setattr(images, "_LABEL_STUDIO_PATHS", (f"{tmp_path}/dataset/",))  # nobody may write to /data
+    task_images = reader(tmp_path, url=server.url)
+    (tmp_path / "dataset" / "x.png").write_bytes(png())
+    np.testing.assert_array_equal(task_images.load(f"{tmp_path}/dataset/x.png"), PIXELS)
+    assert server.asked == []
+    task_images.load(f"{tmp_path}/dataset/y.png")
+    assert [path for path, _ in server.asked] == [f"{tmp_path}/dataset/y.png"]
 
 
 def test_without_a_key_the_error_names_the_variable(tmp_path: Path):
