@@ -21,6 +21,7 @@ from tenth.errors import TenthError
 from tenth.workspace.database import Event
 from tenth.workspace.workspace import Workspace
 
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0)
 
 
@@ -48,8 +49,12 @@ class Metrics:
         )
 
     def requested(self, route: str, method: str, status: int) -> None:
-        """Count a request; `route` is the rule that matched, never the address itself."""
-        self._requests.labels(route, method, str(status)).inc()
+        """Count a request; `route` is the rule that matched, never the address itself.
+
+        Unusual methods count as "other": whoever may connect, without a login, could invent any number of
+        them, and each would be a series of its own.
+        """
+        self._requests.labels(route, method if method in _METHODS else "other", str(status)).inc()
 
     def predicted(self, tasks: int, seconds: float) -> None:
         """Count an answered `/predict`."""

@@ -197,3 +197,11 @@ def test_metrics_count_requests_and_tell_versions_and_inbox(client: FlaskClient,
     assert f'tenth_backend_model_info{{answers="{world.first}",current="{world.second}"}} 1.0' in lines
     assert "tenth_backend_inbox_pending 1.0" in lines
     assert "tenth_backend_predict_seconds_count 0.0" in lines
+
+
+def test_invented_methods_share_one_series(client: FlaskClient):
+    for method, route in (("X1", "/health"), ("X2", "/health"), ("X3", "/predict")):
+        client.open(route, method=method)
+    lines = client.get("/metrics", auth=AUTH).text.splitlines()
+    assert not any('method="X' in line for line in lines)
+    assert 'tenth_backend_requests_total{method="other",route="unknown",status="401"} 3.0' in lines
