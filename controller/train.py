@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from controller.lessons import unlabelled_images
 from controller.loop import Loop
@@ -25,6 +26,7 @@ from tenth.segmentation.networks.registry import INITIAL_WEIGHTS
 from tenth.segmentation.training import LabelledImage, TrainingOptions, TrainingResult
 from tenth.segmentation.training import train as fit
 from tenth.segmentation.training.sources import DiscountedImage
+from tenth.segmentation.weights_file import write_weights
 
 
 def train(loop: Loop, number: int) -> dict[str, Any]:
@@ -75,9 +77,7 @@ def fit_network(
         description=f"Training {name}",
         on_validate=validation(loop, network) if options.validate_every else None,
     )
-    temporary = folder / f".{name}.tmp"
-    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, temporary)
-    temporary.replace(folder / f"{name}.safetensors")
+    write_weights(folder / f"{name}.safetensors", network.state_dict())
     checkpoint.unlink(missing_ok=True)
     return result
 
@@ -86,14 +86,21 @@ def trained_network(loop: Loop, name: str, spec: NetworkSpec | None = None) -> S
     """Return the network that :func:`fit_network` left under `name`, in evaluation mode.
 
     `spec` is what it was built from; ``None``: the configured network.
+
+    Raises
+    ------
+    DataError
+        When its weights are missing, damaged or those of another network.
     """
     path = training_folder(loop) / f"{name}.safetensors"
-    if not path.exists():
-        raise DataError(
-            f"{path} is missing: the training of {name} has not been finished. Run the command again."
-        )
     network = (spec or loop.network_spec).build(pretrained=False)
-    network.load_state_dict(load_file(path))
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise DataError(
+            f"{path}, the weights that the training of {name} left, cannot be read ({error}). Restore it from "
+            "a backup of the workspace."
+        ) from error
     return network.eval()
 
 

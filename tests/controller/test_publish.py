@@ -176,8 +176,12 @@ def test_versions_of_other_rounds_are_not_taken(learned):
 
 
 def test_weights_that_are_missing(learned):
-    with pytest.raises(DataError, match="has not been finished"):
+    with pytest.raises(DataError, match="the weights that the training of round-007 left, cannot be read"):
         trained_network(learned, "round-007")
+    path = learned.workspace.folder / "training" / "round-000.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"round-000\.safetensors.* cannot be read"):
+        trained_network(learned, "round-000")
 
 
 def test_training_further_publishes_without_touching_the_rounds(learned):
