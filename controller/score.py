@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from controller.loop import Loop
 from controller.maps import descriptor
 from controller.pool import as_sample, images_with_role
-from tenth.errors import DataError
+from tenth.errors import DataError, UnreadableFile
 from tenth.workspace.database import Round
 
 log = logging.getLogger(__name__)
@@ -45,12 +45,12 @@ def score(loop: Loop, number: int) -> dict[str, Any]:
     """Score every image of the pool with the model in use and write the scores down one by one.
 
     A killed call goes on behind the last whole line of the file. Without a model (cold start) there is
-    nothing to score. An image that cannot be read is left out of this round.
+    nothing to score. An image that is missing or broken is left out of this round.
 
     Raises
     ------
     DataError
-        When no image of the pool can be read.
+        When no image of the pool can be read, or the pool's storage cannot be reached.
     """
     with loop.workspace.database.session() as session:
         version = session.get_one(Round, number).model_version
@@ -61,12 +61,12 @@ def score(loop: Loop, number: int) -> dict[str, Any]:
     known = read_scores(path)
     left = [image for image in pool if image.key not in known]
     predictor = loop.predictor(version)
-    unreadable: list[DataError] = []
+    unreadable: list[UnreadableFile] = []
     with path.open("a", encoding="utf-8") as lines:
         for image in loop.progress.over(left, len(left), f"Round {number}: scoring the pool", "image"):
             try:
                 picture = as_sample(loop, image).load_image()
-            except DataError as error:
+            except UnreadableFile as error:
                 log.warning("Not asked about in round %d: %s", number, error)
                 unreadable.append(error)
                 continue

@@ -10,6 +10,7 @@
     │   ├── LabelStudioUnreachable      no answer at all
     │   └── LabelStudioRefused          an answer other than success
     ├── DataError                   5   images, labels, answers, model files
+    │   ├── UnreadableFile              a picture or label map that is missing or broken
     │   └── ExportDiffers               an exported model that is not what torch computes
     └── StorageError                6   the disk: full, no permission, a file in the way
 """
@@ -69,6 +70,10 @@ class DataError(TenthError):
     """An image, a label map, an answer or a stored array is not what it should be."""
 
     exit_code = 5
+
+
+class UnreadableFile(DataError):
+    """A picture or a label map is missing or broken: others can be read, and waiting does not help."""
 
 
 class ExportDiffers(DataError):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tenth.errors import DataError
+from tenth.errors import DataError, UnreadableFile
 from tenth.segmentation.classes import IGNORE
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
@@ -30,18 +30,24 @@ def read_bytes(source: str | Path) -> bytes:
 
     Raises
     ------
+    UnreadableFile
+        When it does not exist.
     DataError
-        When it does not exist, cannot be reached, or its protocol needs a package that is missing.
+        When it cannot be reached, as in an outage, or its protocol needs a package that is missing.
     """
     try:
         if isinstance(source, str) and "://" in source:
-            with fsspec.open(source, "rb") as stream:
-                return bytes(stream.read())
+            filesystem, path = fsspec.core.url_to_fs(source)
+            # not fsspec.open: over HTTP it says of a server out of reach that the file does not exist
+            return bytes(filesystem.cat_file(path))
         return Path(source).read_bytes()
     except FileNotFoundError as error:
-        raise DataError(f"{source} does not exist.") from error
+        raise UnreadableFile(f"{source} does not exist.") from error
     except Exception as error:  # each fsspec protocol raises errors of its own
-        raise DataError(f"{source} cannot be read: {_reason(error)}.") from error
+        raise DataError(
+            f"{source} cannot be read: {_reason(error)}. Check the connection to its storage, credentials "
+            "and permissions, then try again."
+        ) from error
 
 
 def read_image(source: str | Path) -> NDArray[np.uint8]:
@@ -63,8 +69,10 @@ def read_image(source: str | Path) -> NDArray[np.uint8]:
 
     Raises
     ------
-    DataError
+    UnreadableFile
         When the file is missing, truncated, or not such a picture; the message names it.
+    DataError
+        When its storage cannot be reached.
     """
     return decode_image(read_bytes(source), source)
 
@@ -79,7 +87,7 @@ def decode_image(data: bytes, source: str | Path) -> NDArray[np.uint8]:
 
     Raises
     ------
-    DataError
+    UnreadableFile
         When `data` are truncated or no such picture.
     """
     try:
@@ -87,7 +95,7 @@ def decode_image(data: bytes, source: str | Path) -> NDArray[np.uint8]:
             image.load()
             return np.array(_to_rgb(ImageOps.exif_transpose(image)), np.uint8)
     except Exception as error:  # Pillow's decoders raise anything from OSError to SyntaxError on broken files
-        raise DataError(
+        raise UnreadableFile(
             f"{source} cannot be read as a picture ({len(data)} bytes): {_reason(error)}. "
             "Replace or remove it; JPEG, PNG, TIFF and WebP are read."
         ) from error
@@ -112,9 +120,11 @@ def read_labels(path: str | Path, classes: int) -> NDArray[np.uint8]:
 
     Raises
     ------
+    UnreadableFile
+        When the file is missing or broken.
     DataError
-        When the file is missing, broken, in colour, or holds an id that no class has; the message names the
-        file, the id and how many pixels have it.
+        When its storage cannot be reached, it is in colour, or holds an id that no class has; the message
+        names the file, the id and how many pixels have it.
     """
     data = read_bytes(path)
     try:
@@ -123,7 +133,7 @@ def read_labels(path: str | Path, classes: int) -> NDArray[np.uint8]:
             image.load()
             mode, values = image.mode, np.array(ImageOps.exif_transpose(image))
     except Exception as error:  # as in read_image
-        raise DataError(
+        raise UnreadableFile(
             f"{path} cannot be read as a label map ({len(data)} bytes): {_reason(error)}. "
             "Label maps are PNG files with one channel of class ids."
         ) from error

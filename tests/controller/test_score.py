@@ -1,6 +1,7 @@
 """Scores of the pool: a line an image, and what a kill leaves of them."""
 
 import json
+from pathlib import Path
 
 import pytest
 from rounds import make_workspace
@@ -8,7 +9,9 @@ from rounds import make_workspace
 from controller.pool import as_sample, images_with_role
 from controller.round import begin
 from controller.score import read_scores, score, scores_file
+from tenth.errors import DataError
 from tenth.segmentation.uncertainty import image_entropy
+from tenth.workspace.database import Image
 
 
 def pool_of(loop):
@@ -72,3 +75,20 @@ def test_without_a_model_there_is_nothing_to_score(tmp_path):
     begin(loop, 1)
     assert score(loop, 1) == {"images": 0}
     assert not scores_file(loop, 1).exists()
+
+
+def test_an_outage_ends_the_step_and_the_next_call_goes_on(learned):
+    """A picture that is broken is left out; one that cannot be reached is no reason to go on without it."""
+    begin(learned, 1)
+    broken, _, beyond, last = pool_of(learned)
+    good = Path(broken.source).read_bytes()
+    Path(broken.source).write_bytes(b"no picture")
+    with learned.workspace.database.session() as session:
+        session.get_one(Image, beyond.id).source = "nonsense://a.png"
+    with pytest.raises(DataError, match=r"nonsense://a\.png cannot be read: .* then try again"):
+        score(learned, 1)
+    assert not {broken.key, beyond.key, last.key} & read_scores(scores_file(learned, 1)).keys()
+    Path(broken.source).write_bytes(good)
+    with learned.workspace.database.session() as session:
+        session.get_one(Image, beyond.id).source = beyond.source
+    assert score(learned, 1)["images"] == 4
