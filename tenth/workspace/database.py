@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 
 import tenth
 from tenth.errors import ConfigurationError
+from tenth.workspace.migrations import MIGRATIONS
 from tenth.workspace.plain_json import dumps
 from tenth.workspace.schema import (
     SCHEMA_VERSION,
@@ -124,12 +125,12 @@ class Database:
             )
 
     def check(self) -> None:
-        """Check that the tables are there and of the shape that this version works with.
+        """Check that the tables are there, and bring those of an earlier version into their present shape.
 
         Raises
         ------
         ConfigurationError
-            When they are not, or the database cannot be reached.
+            When they are not there, their version is too old or too new, or the database cannot be reached.
         """
         if self.is_sqlite and not Path(str(self.url.database)).is_file():
             raise ConfigurationError(
@@ -143,6 +144,8 @@ class Database:
                     "or make a new workspace with `controller init`."
                 )
             found = session.scalars(select(SchemaInfo)).one()
+        if found.version in MIGRATIONS:
+            found = self._migrate()
         if found.version == SCHEMA_VERSION:
             return
         made = f"The workspace was made by Tenth {found.tenth_version} with schema version {found.version}"
@@ -152,6 +155,17 @@ class Database:
             else f"Finish it with Tenth {found.tenth_version}, or make a new workspace with `controller init`"
         )
         raise ConfigurationError(f"{made}, but this one works with {SCHEMA_VERSION}. {remedy}.")
+
+    def _migrate(self) -> SchemaInfo:
+        """Bring the tables into their present shape, in one transaction; return what they are now."""
+        with self.session() as session:
+            # Locked: of several processes that start at once, one migrates.
+            info = session.scalars(select(SchemaInfo).with_for_update()).one()
+            while info.version in MIGRATIONS:
+                MIGRATIONS[info.version](session.connection())
+                info.version += 1
+                info.tenth_version = tenth.__version__
+        return info
 
 
 def _count(model: type[Base]) -> Any:

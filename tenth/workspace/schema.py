@@ -9,8 +9,8 @@ from sqlalchemy import JSON, DateTime, Dialect, Enum, ForeignKey, String, Unique
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
-"""Raised whenever a table or a column changes."""
+SCHEMA_VERSION = 2
+"""Raised whenever a table or a column changes; `migrations` makes the version before it this one."""
 
 Role = Literal["initial", "pool", "asked"]
 RoundState = Literal["open", "closed"]
@@ -134,13 +134,14 @@ class Answer(Base):
     """What a person said about a region; `painted` names an array of the array store."""
 
     __tablename__ = "answers"
+    __table_args__ = (UniqueConstraint("region_id", "annotation_id"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     region_id: Mapped[str] = mapped_column(ForeignKey("regions.id"), index=True)
     kind: Mapped[AnswerKind] = mapped_column(_one_of(AnswerKind, "answer_kind"))
     label: Mapped[int | None]
     painted: Mapped[str | None]
     annotator: Mapped[str]
-    annotation_id: Mapped[int] = mapped_column(unique=True)
+    annotation_id: Mapped[int]  # unique in one Label Studio; another one counts from 1 again
     lead_time: Mapped[float | None]  # seconds
     keys: Mapped[int]
     completed_at: Mapped[datetime]

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import MetaData, UniqueConstraint, func, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, StatementError
 
+import tenth
 from tenth.errors import ConfigurationError
 from tenth.workspace.database import (
     SCHEMA_VERSION,
@@ -23,6 +24,7 @@ from tenth.workspace.database import (
     Step,
 )
 from tenth.workspace.inbox import Inbox
+from tenth.workspace.schema import Base
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -49,6 +51,14 @@ def a_region(superpixel: int = 3, image: int = 1) -> Region:
     )  # fmt: skip
 
 
+def an_answer(annotation: int, region: str = "r1-000001-0003") -> Answer:
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    return Answer(
+        region_id=region, kind="class", label=2, annotator="a@b", annotation_id=annotation, keys=1,
+        completed_at=moment,
+    )  # fmt: skip
+
+
 def test_what_is_stored_comes_back(database: Database):
     with database.session() as session:
         session.add_all([a_round(), an_image()])
@@ -56,12 +66,7 @@ def test_what_is_stored_comes_back(database: Database):
         session.add(a_region())
         session.add(Step(round=1, name="score", seconds=2.5, result={"iou": [0.5, float("nan")], "ä": 1}))
         session.flush()
-        session.add(
-            Answer(
-                region_id="r1-000001-0003", kind="class", label=2, annotator="a@b", annotation_id=7, keys=1,
-                completed_at=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC),
-            )
-        )  # fmt: skip
+        session.add(an_answer(7))
         session.add(Problem(round=1, task_id=3, region_id="foreign", reason="unknown label 'x'"))
     with database.reading() as session:
         assert session.scalars(select(Round)).one().state == "open"
@@ -207,6 +212,64 @@ def test_workspaces_of_other_versions_are_refused(database: Database, version: i
         found.version, found.tenth_version = version, "0.0.1"
     with pytest.raises(ConfigurationError, match=rf"schema version {version}.*{remedy}"):
         database.check()
+
+
+def test_another_label_studio_counts_its_annotations_from_1_again(database: Database):
+    with database.session() as session:
+        session.add_all([a_round(), an_image()])
+        session.flush()
+        session.add_all([a_region(3), a_region(4)])
+        session.flush()
+        session.add_all([an_answer(7, "r1-000001-0003"), an_answer(7, "r1-000001-0004")])
+    with pytest.raises(IntegrityError), database.session() as session:
+        session.add(an_answer(7))
+
+
+def as_of_version_1(database: Database) -> None:
+    """Make the table of the answers what it was, with ids unique over all rounds."""
+    tables = MetaData()
+    for table in Base.metadata.sorted_tables:
+        table.to_metadata(tables)
+    answers = tables.tables["answers"]
+    answers.constraints = {each for each in answers.constraints if not isinstance(each, UniqueConstraint)}
+    answers.append_constraint(UniqueConstraint("annotation_id"))
+    with database.session() as session:
+        answers.drop(session.connection())
+        answers.create(session.connection())
+        info = session.scalars(select(SchemaInfo)).one()
+        info.version, info.tenth_version = 1, "0.0.1"
+
+
+def test_a_workspace_of_version_1_is_migrated_and_keeps_its_answers(database: Database, database_url: str):
+    as_of_version_1(database)
+    with database.session() as session:
+        session.add_all([a_round(), an_image()])
+        session.flush()
+        session.add_all([a_region(3), a_region(4)])
+        session.flush()
+        session.add_all([an_answer(9), an_answer(7)])
+    with pytest.raises(IntegrityError), database.session() as session:
+        session.add(an_answer(7, "r1-000001-0004"))
+
+    processes = [SPAWN.Process(target=_check, args=(database_url,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+
+    with database.session() as session:
+        info = session.scalars(select(SchemaInfo)).one()
+        assert (info.version, info.tenth_version) == (SCHEMA_VERSION, tenth.__version__)
+        session.add(an_answer(7, "r1-000001-0004"))
+    with database.reading() as session:
+        kept = session.scalars(select(Answer).order_by(Answer.id)).all()
+    assert [(answer.region_id[-1], answer.annotation_id) for answer in kept] == [("3", 9), ("3", 7), ("4", 7)]
+    assert {answer.completed_at for answer in kept} == {an_answer(7).completed_at}
+
+
+def _check(url: str) -> None:
+    Database(url).check()
 
 
 def test_a_database_without_tables_is_refused(database_url: str, tmp_path: Path):

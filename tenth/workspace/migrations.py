@@ -1,0 +1,27 @@
+"""How the tables of an earlier version become those of this one: one function a schema version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, insert, select
+
+from tenth.workspace.schema import Answer, Base
+
+
+def answers_of_any_server(connection: Connection) -> None:
+    """Let an annotation's id be unique within its region: every new Label Studio counts from 1 again.
+
+    SQLite cannot drop a constraint, so the table is made anew. Nothing refers to its rows; they get new ids
+    in the same order.
+    """
+    table = Base.metadata.tables[Answer.__tablename__]
+    rows = connection.execute(select(table).order_by(table.c.id)).mappings().all()
+    table.drop(connection)
+    table.create(connection)
+    if rows:
+        connection.execute(insert(table), [{name: row[name] for name in row if name != "id"} for row in rows])
+
+
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: answers_of_any_server}
+"""Schema version → what makes it the next one, within a transaction."""
