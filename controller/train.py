@@ -98,8 +98,8 @@ def trained_network(loop: Loop, name: str, spec: NetworkSpec | None = None) -> S
         network.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise DataError(
-            f"{path}, the weights that the training of {name} left, cannot be read ({error}). Restore it from "
-            "a backup of the workspace."
+            f"{path}, the weights that the training of {name} left, cannot be read ({error}). Restore it "
+            "from a backup of the workspace."
         ) from error
     return network.eval()
 
