@@ -120,7 +120,8 @@ class TrainingSection(Section):
         default=0.0,
         ge=0,
         le=100,
-        description="Weight of what a mean teacher says about pixels without a label; 0 is none, 1 is usual.",
+        description="Weight of what a mean teacher says about pixels without a label, or with a doubted one "
+        "(labels.sieve, labels.soft); 0 is none, 1 is usual.",
     )
     mix: Literal["none", "classmix"] = Field(
         default="none",
@@ -382,6 +383,11 @@ class BackendSection(Section):
         default="torch",
         description="What computes its predictions. 'onnxruntime' and 'openvino' are faster on the CPU; they "
         "need the extra 'onnx' or 'openvino' and fix the images' size (see docs/export.md).",
+    )
+    image_hosts: Annotated[tuple[str, ...], PlainValidator(checks.hosts)] = Field(
+        default=(),
+        description="Servers on the backend's own machine that pictures of tasks may be fetched from, as in "
+        '["localhost:9000"]; Label Studio and other machines need not be named.',
     )
 
 

@@ -16,7 +16,6 @@ from tenth.segmentation.training.classmix import paste, pasted_pixels
 from tenth.segmentation.training.loss import resize_labels
 from tenth.segmentation.training.options import TrainingOptions
 from tenth.segmentation.training.schedule import ramp_up
-from tenth.segmentation.training.sources import FULL
 from tenth.segmentation.training.teacher import Teacher
 
 MIX = 4
@@ -130,7 +129,10 @@ class Consistency:
 
 
 def unlabelled(labels: Tensor, weights: Tensor | None, inside: Tensor) -> Tensor:
-    """Return the pixels of which a label does not say all: none, or one of a weight below 1; no padding.
+    """Return the pixels of which a label does not say all: none, or one that is doubted; no padding.
+
+    Doubted is a label that counts less than others of the same image. That all of an image count less, as
+    those of the initial set do, says how many they are, not how right.
 
     Parameters
     ----------
@@ -148,7 +150,8 @@ def unlabelled(labels: Tensor, weights: Tensor | None, inside: Tensor) -> Tensor
     """
     missing = labels == IGNORE
     if weights is not None:
-        missing = missing | (weights < FULL)
+        usual = weights.amax((1, 2), keepdim=True)
+        missing = missing | (weights < usual) | (weights == 0)
     return missing & inside
 
 

@@ -56,10 +56,10 @@ class TrainingOptions:
     patience : int
         Stop when so many validations in a row brought no better score; 0 always goes to the end.
     consistency : float
-        Weight of the consistency loss, which lets the network learn from pixels that have no label, or one of
-        a weight below 1: it is to predict there what a mean teacher predicts (arXiv 1703.01780), each pixel
-        counting as much as the teacher is sure. The trained weights are then the teacher's. 0 trains on
-        the labels alone.
+        Weight of the consistency loss, which lets the network learn from pixels that have no label, or one
+        that counts less than others of its image: it is to predict there what a mean teacher predicts (arXiv
+        1703.01780), each pixel counting as much as the teacher is sure. The trained weights are then the
+        teacher's. 0 trains on the labels alone.
     ema : float
         Share of its weights that the teacher keeps in a step, from 0 to below 1; less in the first steps, see
         `tenth.segmentation.training.schedule.ema_decay`.

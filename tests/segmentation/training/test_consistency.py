@@ -44,12 +44,19 @@ def test_loss_is_zero_with_zero_gradient_when_all_is_labelled():
     assert not logits.grad.any()
 
 
-def test_unlabelled_is_no_label_or_a_small_weight_but_never_padding():
+def test_unlabelled_is_no_label_or_a_doubted_one_but_never_padding():
     labels = torch.tensor([[[0, 255, 1, 255, 2]]], dtype=torch.uint8)
     weights = torch.tensor([[[255, 255, 254, 0, 0]]], dtype=torch.uint8)
     inside = torch.tensor([[[True, True, True, False, False]]])
     assert unlabelled(labels, None, inside).tolist() == [[[False, True, False, False, False]]]
     assert unlabelled(labels, weights, inside).tolist() == [[[False, True, True, False, False]]]
+
+
+def test_labels_of_an_image_that_counts_less_as_a_whole_are_labels():
+    labels = torch.tensor([[[0, 1, 255]], [[0, 1, 255]], [[0, 1, 255]]], dtype=torch.uint8)
+    weights = torch.tensor([[[64, 64, 64]], [[64, 32, 64]], [[0, 0, 0]]], dtype=torch.uint8)
+    found = unlabelled(labels, weights, torch.ones(3, 1, 3, dtype=torch.bool))
+    assert found.tolist() == [[[False, False, True]], [[False, True, True]], [[True, True, True]]]
 
 
 def consistency(**changes) -> Consistency:
@@ -103,7 +110,9 @@ def test_mixing_moves_all_that_belongs_to_a_pixel_together():
     number = torch.arange(3.0)
     images = number[:, None, None, None].expand(3, 3, 8, 12).contiguous()
     weights = (255 - 10 * number[:, None, None]).expand(3, 8, 12).to(torch.uint8)
-    view = View(images, view.labels, weights)
+    labels = view.labels.clone()
+    labels[0] = 0
+    view = View(images, labels, weights)
     subject = consistency(mix="classmix")
     _, unmixed = consistency().lesson(view, plain, inside, 4)
     assert len(unmixed.where.sum((1, 2)).unique()) == 2  # the first image has labels that say all
