@@ -13,16 +13,15 @@ import io
 import os
 import re
 import threading
-import time
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import fsspec
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ls_backend.foreign import fetch, server_of, shown
 from tenth.errors import DataError
 from tenth.label_studio.client import LabelStudioClient
 from tenth.segmentation.images import decode_image
@@ -37,8 +36,6 @@ MAX_PIXELS = 4096 * 4096
 
 _LABEL_STUDIO_PATHS = ("/data/", "/tasks/", "/projects/")
 _OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "hf"})
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-_FETCH_SECONDS = 60.0
 
 
 class TaskImages:
@@ -93,7 +90,7 @@ class TaskImages:
         if source.startswith("data:"):
             return _inline(source)
         if source.startswith(("http://", "https://")) and not self._is_label_studio(source):
-            return _fetch(source)
+            return fetch(source, MAX_BYTES, self._hosts())
         if source.startswith(("http://", "https://")):
             return self._from_label_studio(source)
         if ("://" in source or "::" in source) and not source.startswith("file://"):
@@ -108,6 +105,13 @@ class TaskImages:
             f"{shown(source)} lies outside the workspace's data set ({self._dataset}) and is not read. "
             "Move the image there, upload it to Label Studio, or give its http address."
         )
+
+    def _hosts(self) -> list[str]:
+        """Return the servers that may be asked wherever they are: those that the configuration names."""
+        ours = (
+            url for url in (self._label_studio_url(), self._pool) if url.startswith(("http://", "https://"))
+        )
+        return [*self._config.backend.image_hosts, *map(server_of, ours)]
 
     def _label_studio_url(self) -> str:
         return (self._config.label_studio.url or os.environ.get("LABEL_STUDIO_URL", "").strip()).rstrip("/")
@@ -156,12 +160,6 @@ class TaskImages:
         return path if any(path.is_relative_to(root) for root in self._roots) else None
 
 
-def shown(source: str) -> str:
-    """Return an address for messages: without the query (it may hold a signature) and the inline content."""
-    text = source.partition("?")[0]
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
 def _inline(source: str) -> bytes:
     header, _, content = source.partition(",")
     if len(content) > 2 * MAX_BYTES:
@@ -187,28 +185,6 @@ def _read_file(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _fetch(url: str) -> bytes:
-    """Download a picture from a foreign server, which gets no key of ours."""
-    deadline = time.monotonic() + _FETCH_SECONDS
-    content = bytearray()
-    try:
-        with httpx.stream("GET", url, timeout=_TIMEOUT, follow_redirects=True) as response:
-            if not response.is_success:
-                raise DataError(
-                    f"{shown(url)} cannot be fetched: its server answered {response.status_code}."
-                )
-            for part in response.iter_bytes():
-                content += part
-                if len(content) > MAX_BYTES or time.monotonic() > deadline:
-                    raise DataError(
-                        f"{shown(url)} is larger than {MAX_BYTES} bytes or takes longer than "
-                        f"{_FETCH_SECONDS:.0f} s; it is given up."
-                    )
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise DataError(f"{shown(url)} cannot be fetched: {type(error).__name__}.") from error
-    return bytes(content)
 
 
 def _check_size(data: bytes, name: str) -> None:

@@ -7,6 +7,8 @@ import re
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+_HOST = r"([^\s/@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?"
+
 
 def crop(value: object) -> tuple[int, int] | None:
     """Return a crop's height and width, None for no crop."""
@@ -73,6 +75,15 @@ def web_address(value: str) -> str:
             "logins come from the environment"
         )
     return value.rstrip("/")
+
+
+def hosts(value: object) -> tuple[str, ...]:
+    """Return the names of servers, with or without a port."""
+    given = value if isinstance(value, list | tuple) else [None]
+    names = tuple(each.lower() for each in given if isinstance(each, str) and re.fullmatch(_HOST, each))
+    if len(names) == len(given):
+        return names
+    raise ValueError('it must be a list of servers without http://. Write for example ["localhost:9000"]')
 
 
 def database_url(value: str) -> str:

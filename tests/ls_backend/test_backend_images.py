@@ -3,17 +3,19 @@
 import base64
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from ls_backend import images
-from ls_backend.images import TaskImages, shown
+from ls_backend import foreign, images
+from ls_backend.foreign import shown
+from ls_backend.images import TaskImages
 from tenth.errors import ConfigurationError, DataError
 from tenth.workspace.config import Config
 
@@ -26,18 +28,21 @@ def png() -> bytes:
     return stream.getvalue()
 
 
-def reader(folder: Path, pool: str = "", url: str = "", dataset: str = "dataset") -> TaskImages:
+def reader(
+    folder: Path, pool: str = "", url: str = "", dataset: str = "dataset", hosts: Collection[str] = ()
+) -> TaskImages:
     (folder / "dataset").mkdir(exist_ok=True)
     return TaskImages(
         Config.parse(
-            f"[data]\ndataset = '{dataset}'\npool = '{pool}'\n[label_studio]\nurl = '{url}'\n",
+            f"[data]\ndataset = '{dataset}'\npool = '{pool}'\n[label_studio]\nurl = '{url}'\n"
+            f"[backend]\nimage_hosts = {list(hosts)}\n",
             folder / "controller.toml",
         )
     )
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one picture at every path and keeps what it was asked."""
+    """Serves one picture at every path, or redirects, and keeps what it was asked."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -45,7 +50,11 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://{self.host}"
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.server_address[1]}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,7 +62,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, self.headers.get("Authorization")))
-        self.send_response(404 if "missing" in self.path else 200)
+        kind, _, target = self.path.partition("?to=")
+        self.send_response({"/missing.png": 404, "/redirect": 302}.get(kind, 200))
+        if target:
+            self.send_header("Location", target)
         self.end_headers()
         self.wfile.write(png())
 
@@ -151,10 +163,42 @@ def test_the_workspaces_own_pool_is_read_wherever_it_is(tmp_path: Path):
 def test_foreign_servers_get_no_key(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LABEL_STUDIO_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", "secret-key")
-    np.testing.assert_array_equal(reader(tmp_path).load(f"{server.url}/data/x.png?a=b"), PIXELS)
+    task_images = reader(tmp_path, hosts=[server.host])
+    np.testing.assert_array_equal(task_images.load(f"{server.url}/data/x.png?a=b"), PIXELS)
     assert server.asked == [("/data/x.png?a=b", None)]
     with pytest.raises(DataError, match="404"):
-        reader(tmp_path).load(f"{server.url}/missing.png")
+        task_images.load(f"{server.url}/missing.png")
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"]
+)
+def test_this_machines_own_servers_are_not_asked_unless_named(tmp_path: Path, server: Server, host: str):
+    url = f"http://{host}:{server.server_address[1]}/x.png"
+    with pytest.raises(DataError, match=r"tasks may not make it be asked.*image_hosts"):
+        reader(tmp_path).load(url)
+    with pytest.raises(DataError, match="image_hosts"):
+        reader(tmp_path, hosts=[f"{host}:1"]).load(url)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "[::ffff:a9fe:a9fe]"])
+def test_link_local_servers_are_not_asked_not_even_by_a_redirect(tmp_path: Path, server: Server, host: str):
+    task_images = reader(tmp_path, hosts=["127.0.0.1"])
+    for url in (f"http://{host}/x.png", f"{server.url}/redirect?to=http://{host}/x.png"):
+        with pytest.raises(DataError, match="link-local"):
+            task_images.load(url)
+    np.testing.assert_array_equal(task_images.load(f"{server.url}/redirect?to=/x.png"), PIXELS)
+
+
+def test_what_the_configuration_names_is_asked_wherever_it_is(tmp_path: Path, server: Server):
+    redirected = f"{server.url}/redirect?to={server.url}/x.png"
+    np.testing.assert_array_equal(reader(tmp_path, pool=f"{server.url}/a").load(redirected), PIXELS)
+
+
+def test_private_networks_are_asked():
+    for host in ("10.0.0.1", "172.17.0.2:9000", "192.168.1.2", "[fd00::1]"):
+        foreign._require_open(httpx.URL(f"http://{host}/x.png"), ())
 
 
 def test_label_studio_gets_the_backends_own_key(
@@ -221,7 +265,7 @@ def test_too_many_bytes_are_refused(
         stream.write(png())
     address = {"file": "x.png", "http": f"{server.url}/x.png", "pool": "memory://pool/x.png"}[kind]
     with pytest.raises(DataError, match="larger than"):
-        reader(tmp_path, pool="memory://pool").load(address)
+        reader(tmp_path, pool="memory://pool", hosts=[server.host]).load(address)
 
 
 def test_messages_show_no_signature_and_no_content():

@@ -133,6 +133,7 @@ def test_unknown_keys_and_sections_are_refused_with_the_nearest(text: str, expec
         ("[label_studio]\ncrop_store = 'local-files'", ["Set crop_folder"]),
         ("[label_studio]\ntitle = '" + "x" * 51 + "'", ["at most 50 characters"]),
         ("[label_studio]\nurl = 'localhost:8080'", ["'localhost:8080'", "http://127.0.0.1:8080"]),
+        ("[backend]\nimage_hosts = ['http://localhost:9000']", ["without http://", '["localhost:9000"]']),
         ("[database]\nurl = 'mysql://host/x'", ["mysql", "postgresql://"]),
         ("[database]\nurl = 'nothing'", ["'nothing'", "not a URL"]),
         ("[database]\nurl = 'sqlite://'", ["shared", "Name a file"]),
