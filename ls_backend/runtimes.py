@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from tenth.errors import DataError, ExportDiffers
+from tenth.errors import ConfigurationError, DataError, ExportDiffers, TenthError
 from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.images import read_image
 from tenth.segmentation.inference import ImagePredictor, Predictor
@@ -29,22 +30,23 @@ log = logging.getLogger(__name__)
 def loader_of(workspace: Workspace) -> Loader:
     """Return what reads versions into the runtime that the workspace's configuration names.
 
-    A version whose export differs from torch is not exported again: it would differ at each request.
+    A version that cannot be exported, or whose export differs from torch, is not exported again: each request
+    would find the same, and let others wait.
     """
     runtime = workspace.config.backend.runtime
     training = workspace.config.training
-    refused: dict[str, str] = {}
+    refused: dict[str, Callable[[], TenthError]] = {}
 
     def load(store: ModelStore, version: str) -> tuple[ClassSet, ImagePredictor]:
         if runtime == "torch":
             loaded = store.load(version)
             return loaded.classes, Predictor(loaded.network, training.device, training.precision)
         if version in refused:
-            raise ExportDiffers(refused[version])
+            raise refused[version]()
         try:
             predictor = exported_predictor(store, version, runtime, lambda: sample_images(workspace))
-        except ExportDiffers as error:
-            refused[version] = str(error)
+        except (ConfigurationError, ExportDiffers) as error:
+            refused[version] = partial(type(error), str(error))  # the error itself holds on to the network
             raise
         return predictor.metadata.classes, predictor
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from backend_world import PASSWORD, PROJECT, USER, World, picture
 from flask.testing import FlaskClient
 
@@ -81,6 +82,24 @@ def test_an_export_that_differs_is_not_made_again(world: World, monkeypatch):
         models.get(world.first)
     assert str(second.value) == str(first.value)
     assert not (world.workspace.models.folder / world.first / "onnxruntime").exists()
+
+
+def test_a_network_that_cannot_be_exported_is_traced_once(world: World, monkeypatch):
+    traced: list[str] = []
+
+    def refuses(*arguments: object, **options: object) -> None:
+        traced.append("once")
+        raise RuntimeError("no such operation")
+
+    monkeypatch.setattr(torch.onnx, "export", refuses)
+    models, _ = build_predictions(Workspace.open(with_runtime(world, "onnxruntime")))
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="cannot be exported: no such operation"):
+            models.get(world.first)
+    assert traced == ["once"]
+    with pytest.raises(ConfigurationError, match="cannot be exported"):
+        models.get(world.second)  # another version may be another network
+    assert traced == ["once", "once"]
 
 
 def test_an_unknown_runtime_is_refused(world: World):
