@@ -26,6 +26,7 @@ import torch
 
 from benchmarks.jobs import size_of
 from controller.distill import distill
+from controller.find_teacher import find_teachers, temperatures_of
 from controller.material import read_material
 from controller.simulation.results import write_json
 from controller.soft_labels import ask_teachers
@@ -190,7 +191,8 @@ def step_seconds(work: Work, network: str, steps: int = 5, repeats: int = 5) -> 
     """Return the seconds of a step alone and distilled, measured in turns, and of all soft labels."""
     job = work.training(network, folder_of("distilled"), steps, 0)
     material = read_material(job, None, work.progress)
-    taught = ask_teachers(job, teachers_of(work), [], material, work.progress, "dist")
+    teachers = find_teachers(teachers_of(work), material.dataset)
+    taught = ask_teachers(job, teachers, temperatures_of(teachers, [], "dist"), material, work.progress)
     module = NetworkSpec(network, len(material.dataset.classes), job.network_options).build()
     ways: dict[str, tuple[Sequence[LabelledImage], TrainingOptions]] = {
         "alone": (material.splits["train"], job.options()),

@@ -22,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from benchmarks.distillation import TEACHERS, Work, parser, teachers_of, words_of, work_of
 from benchmarks.jobs import RESULTS, processor, size_of
+from controller.find_teacher import find_teachers, temperatures_of
 from controller.material import read_material
 from controller.simulation.results import write_json
 from controller.soft_labels import ask_teachers
@@ -94,8 +95,9 @@ class Taught:
         folder = "students" if softened else "students-dist"  # those of benchmarks.distillation
         job = self.work.training("icnet", folder, 1, 0)
         material = read_material(job, None, self.work.progress)
-        form = "kl" if softened else "dist"
-        taught = ask_teachers(job, teachers_of(self.work), [], material, self.work.progress, form)
+        teachers = find_teachers(teachers_of(self.work), material.dataset)
+        temperatures = temperatures_of(teachers, [], "kl" if softened else "dist")
+        taught = ask_teachers(job, teachers, temperatures, material, self.work.progress)
         width, height = self.size
         return Averaged({image.key: _area_mean(image.load_soft(), height, width) for image in taught.images})
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.find_teacher import Teacher, load_teacher, temperatures_of
+from controller.find_teacher import Teacher, find_teachers, load_teacher, temperatures_of
 from controller.material import Material, read_material
 from controller.soft_labels import Taught, ask_teachers, figures_of, measure_splits, memo_of
 from controller.standalone import Standalone, fit, prepare, store
@@ -83,9 +83,12 @@ def distill(
     ConfigurationError, DataError
         When a teacher, the student or the images cannot be used.
     """
-    spec, options = prepare(job, FolderDataset(job.dataset), loss)
-    material = read_material(job, unlabelled, progress)
-    taught = ask_teachers(job, teachers, temperatures, material, progress, loss.form)
+    dataset = FolderDataset(job.dataset)
+    spec, options = prepare(job, dataset, loss)
+    found = find_teachers(teachers, dataset)
+    softened = temperatures_of(found, temperatures, loss.form)
+    material = read_material(job, unlabelled, progress)  # takes long, and what follows longer
+    taught = ask_teachers(job, found, softened, material, progress)
     # From here on no teacher is in memory.
     student = learn(job, spec, options, material, taught, progress)
     report: dict[str, Any] = plain(

@@ -10,6 +10,7 @@ from pathlib import Path
 from controller.model_folder import holds_version, require_classes
 from tenth.errors import ConfigurationError
 from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.distillation.ensemble import check_temperature
 from tenth.segmentation.distillation.huggingface import PREFIX, find_model
 from tenth.segmentation.distillation.losses import Form
 from tenth.segmentation.distillation.teachers import temperature_of
@@ -154,11 +155,13 @@ def temperatures_of(
     Raises
     ------
     ConfigurationError
-        When there are more or fewer than teachers.
+        When there are more or fewer than teachers, or one is no number above 0.
     """
     if given and len(given) != len(teachers):
         raise ConfigurationError(
             f"{len(given)} temperatures do not fit {len(teachers)} teachers; give one for each, in order, "
             "or none."
         )
+    for temperature in given:
+        check_temperature(temperature)
     return list(given) or [temperature_of(teacher.info.spec.name, form) for teacher in teachers]

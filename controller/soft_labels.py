@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from controller.find_teacher import FoundTeacher, find_teachers, temperatures_of
+from controller.find_teacher import FoundTeacher
 from controller.material import Material
 from controller.measurements import Measured, measured_once
 from controller.memo import Memo
@@ -28,7 +28,6 @@ from controller.seconds import SecondsLog
 from controller.standalone import Images, Standalone
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.distillation import Ensemble, RememberedSoftLabels, SoftLabelStore, class_weights
-from tenth.segmentation.distillation.losses import Form
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
     TaughtImage,
@@ -157,11 +156,10 @@ class Asking:
 
 def ask_teachers(
     job: Standalone,
-    texts: Sequence[str],
-    given: Sequence[float],
+    teachers: Sequence[FoundTeacher],
+    temperatures: Sequence[float],
     material: Material,
     progress: Progress = SILENT,
-    form: Form = "kl",
 ) -> Taught:
     """Measure the teachers, weigh them class by class, store their soft labels.
 
@@ -171,24 +169,20 @@ def ask_teachers(
     ----------
     job : Standalone
         Says where results are kept.
-    texts : sequence of str
-        For `find_teacher`.
-    given : sequence of float
-        For `temperatures_of`.
+    teachers : sequence of FoundTeacher
+        Of the classes of the images.
+    temperatures : sequence of float
+        One a teacher.
     material : Material
         The images.
     progress : Progress, optional
         Where bars are shown.
-    form : str, optional
-        What is learned from them, for `temperatures_of`.
 
     Raises
     ------
     ConfigurationError, DataError
         When a teacher or an image cannot be used.
     """
-    teachers = find_teachers(texts, material.dataset)
-    temperatures = temperatures_of(teachers, given, form)
     asking = Asking(job, teachers, material, progress)
     job.out.mkdir(parents=True, exist_ok=True)
     # Of several students in one folder the first has the teachers asked; the others wait for it.

@@ -1,6 +1,7 @@
 """`controller distill` on generated scenes, from teachers that `controller train --network` made."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from controller.find_teacher import find_teacher
 from controller.standalone import Standalone
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.classes import ClassSet, LabelClass
-from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.dataset import FolderDataset, Sample
 from tenth.segmentation.distillation import DistillationLoss, store
 from tenth.segmentation.scenes import write_scenes
 from tenth.workspace.models import ModelStore
@@ -204,6 +205,16 @@ def test_teachers_by_workspace_and_what_is_refused(world, teachers, tmp_path):
     assert temperatures_of([found, found], [1.0, 2.0], "dist") == [1.0, 2.0]
     with pytest.raises(ConfigurationError, match="1 temperatures do not fit 2 teachers"):
         temperatures_of([found, found], [1.0])
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+def test_a_wrong_temperature_is_found_before_any_image_is_read(world, teachers, tmp_path, monkeypatch, wrong):
+    reading = []
+    monkeypatch.setattr(Sample, "load", reading.append)
+    names = [f"{name}={folder}" for name, folder in zip("ab", teachers, strict=True)]
+    with pytest.raises(ConfigurationError, match=f"temperature of {wrong} cannot soften"):
+        distill(job_of(world, tmp_path), names, [4.0, wrong], DistillationLoss(4.0))
+    assert not reading
 
 
 def test_a_teacher_from_hugging_face(world, teachers, save_segformer, tmp_path, caplog):
