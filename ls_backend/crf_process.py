@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 import numpy as np
 from numpy.typing import NDArray
 
+from ls_backend.turns import turn
 from tenth.errors import DataError
 from tenth.segmentation.crf import CRFOptions
 from tenth.segmentation.refine import Regions, refine
@@ -44,18 +45,22 @@ class CrfProcess:
         probabilities: NDArray[np.float32],
         image: NDArray[np.uint8],
         superpixels: Callable[[], Regions],
+        deadline: float,
     ) -> NDArray[np.float32]:
         """Return `tenth.segmentation.refine.refine` of probabilities (C, H, W) and image (H, W, 3) uint8.
 
-        `superpixels` is called only where the CRF works on them.
+        `superpixels` is called only where the CRF works on them. Other images are waited for until `deadline`
+        (by `time.monotonic`).
 
         Raises
         ------
         DataError
             When the CRF refuses them, or its process died (of memory, mostly); the next call starts another.
+        TooLate
+            When it was not their turn until then.
         """
         regions = None if self._options.mode == "pixel" else superpixels()
-        with self._turn:
+        with turn(self._turn, deadline):
             connection = self._connection()
             try:
                 connection.send((probabilities, image, regions, self._options))

@@ -17,6 +17,7 @@ from ls_backend.crf_process import CrfProcess
 from ls_backend.images import TaskImages
 from ls_backend.label_config import brush_control
 from ls_backend.serving import ModelCache, ServedModel
+from ls_backend.turns import TooLate, seconds_left, turn
 from ls_backend.versions import NO_MODEL, version_for
 from tenth.errors import DataError, TenthError
 from tenth.label_studio.regions import region_prediction
@@ -90,7 +91,7 @@ class Predictions:
         label_config : str, optional
             Its labelling config; where it is empty, whole images are answered as in our own.
         seconds : float, optional
-            When to stop beginning with another image.
+            When to stop: no image, no forward pass and no CRF is begun or waited for any longer.
 
         Returns
         -------
@@ -105,15 +106,10 @@ class Predictions:
         model = self._model(version, tasks)
         if model is None:
             return results
-        late = 0
         for job in self._jobs(tasks):
-            if time.monotonic() > deadline:
-                late += len(job)
-                for wish in job:
-                    results[wish.position] = []
-                continue
-            for position, prediction in self._answer(job, model, label_config):
+            for position, prediction in self._answer(job, model, label_config, deadline):
                 results[position] = prediction
+        late = results.count([])
         if late:
             log.warning("%d of %d tasks were not reached within %.0f s", late, len(tasks), seconds)
         return results
@@ -143,20 +139,25 @@ class Predictions:
         return jobs.values()
 
     def _answer(
-        self, job: list[_Wish], model: ServedModel, label_config: str
-    ) -> Iterable[tuple[int, Prediction]]:
-        """Yield what the tasks of one image get; those that fail are logged and left out."""
+        self, job: list[_Wish], model: ServedModel, label_config: str, deadline: float
+    ) -> Iterable[tuple[int, Prediction | list[Prediction]]]:
+        """Yield what the tasks of one image get: nothing yet from the deadline on; failures are logged."""
         maps: _Maps | None = None
-        for wish in job:
+        for place, wish in enumerate(job):
             try:
+                if maps is None:  # once an image is predicted its regions take no time
+                    seconds_left(deadline)
                 if wish.region is None:
-                    yield wish.position, self._whole_image(wish.task, model, label_config)
+                    yield wish.position, self._whole_image(wish.task, model, label_config, deadline)
                     continue
                 guess = self._stored_guess(wish.region, model)
                 if guess is None:
-                    maps = maps or self._maps(wish.region, model)
+                    maps = maps or self._maps(wish.region, model, deadline)
                     guess = region_guess(maps.probabilities, wish.region.mask(maps.superpixels))
                 yield wish.position, _region_prediction(wish.region, model, guess)
+            except TooLate:
+                yield from ((late.position, []) for late in job[place:])
+                return
             except Exception as error:  # one broken task must not take the others' answers
                 _log_failure(wish.task, error)
 
@@ -167,28 +168,33 @@ class Predictions:
         parts = None if region.parts is None else self._workspace.arrays.load(region.parts)["parts"]
         return RegionGuess(region.guess, region.confidence, parts)
 
-    def _maps(self, region: AskedRegion, model: ServedModel) -> _Maps:
+    def _maps(self, region: AskedRegion, model: ServedModel, deadline: float) -> _Maps:
         superpixels = self._workspace.arrays.load(region.superpixels)["superpixels"]
-        return _Maps(self._refined(read_image(region.source), model, lambda: superpixels), superpixels)
+        image = read_image(region.source)
+        return _Maps(self._refined(image, model, lambda: superpixels, deadline), superpixels)
 
-    def _whole_image(self, task: Task, model: ServedModel, label_config: str) -> Prediction:
+    def _whole_image(self, task: Task, model: ServedModel, label_config: str, deadline: float) -> Prediction:
         control = brush_control(label_config)
         data = task.get("data")
         source = data.get(control.key) if isinstance(data, dict) else None
         if not isinstance(source, str) or not source:
             raise DataError(f"The task's data have no address of a picture under {control.key!r}.")
         image = self._images.load(source)
-        probabilities = self._refined(image, model, lambda: self._divide(image))
+        probabilities = self._refined(image, model, lambda: self._divide(image), deadline)
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         score = float(probabilities.max(axis=0).mean(dtype=np.float64))
         return control.fit(image_predictions(labels, model.classes, model.version, min(1.0, score)))
 
     def _refined(
-        self, image: NDArray[np.uint8], model: ServedModel, superpixels: Callable[[], Regions]
+        self,
+        image: NDArray[np.uint8],
+        model: ServedModel,
+        superpixels: Callable[[], Regions],
+        deadline: float,
     ) -> NDArray[np.float32]:
-        with self._turn:
+        with turn(self._turn, deadline):
             probabilities = model.predictor.probabilities(image)
-        return self._crf.refine(probabilities, image, superpixels)
+        return self._crf.refine(probabilities, image, superpixels, deadline)
 
     def _divide(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
         settings = self._workspace.config.superpixels

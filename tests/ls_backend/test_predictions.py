@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,28 @@ def test_damaged_weights_are_logged_and_leave_all_empty(client: FlaskClient, wor
 def test_tasks_not_reached_in_time_get_no_prediction(shared_app: Flask, shared_world: World):
     tasks = [region_task(shared_world, 1, 0), region_task(shared_world, 2, 0)]
     assert backend(shared_app).predictions.predict(tasks, PROJECT, seconds=-1.0) == [[], []]
+
+
+@pytest.mark.parametrize("behind", ["network", "crf"])
+def test_a_batch_that_waits_behind_others_answers_what_it_has(app: Flask, world: World, behind: str):
+    with world.workspace.database.session() as session:
+        region = session.get_one(Region, world.region_id(1, 5))
+        region.guess, region.confidence = 0, 0.25
+    state = backend(app)
+    state.models.get(world.first)
+    tasks = [region_task(world, *place) for place in ((1, 5), (1, 6), (1, 7), (2, 0))]
+    tasks.append({"id": 2, "data": {"image": str(world.image_path(2))}})
+    results: list[Any] = []
+    with state.predictions._turn if behind == "network" else state.predictions._crf._turn:
+        batch = threading.Thread(
+            target=lambda: results.extend(state.predictions.predict(tasks, PROJECT, seconds=3.0))
+        )
+        batch.start()
+        batch.join(60)
+        assert not batch.is_alive(), "it waits for ever"
+    assert results[0]["score"] == 0.25
+    assert results[1:] == [[], [], [], []]
+    assert all(ask(app.test_client(), tasks))  # whoever asks again gets them
 
 
 def test_when_all_slots_are_taken_it_says_so(

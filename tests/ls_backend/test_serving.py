@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,10 @@ def test_a_failed_reading_is_tried_again(store: CountingStore, world: World):
     assert cache.get(world.first).version == world.first
 
 
+def deadline() -> float:
+    return time.monotonic() + 60
+
+
 def no_regions():
     raise AssertionError("the pixel CRF needs no superpixels")
 
@@ -95,7 +100,7 @@ def test_the_crf_process_takes_superpixels_where_the_mode_says_so():
     options = CRFOptions(mode="superpixel")
     crf = CrfProcess(options)
     try:
-        refined = crf.refine(probabilities, image, lambda: regions)
+        refined = crf.refine(probabilities, image, lambda: regions, deadline())
     finally:
         crf.close()
     np.testing.assert_allclose(refined, superpixel_crf(probabilities, image, regions, options), atol=1e-6)
@@ -109,13 +114,17 @@ def test_the_crf_process_refuses_refines_dies_and_comes_back():
     crf = CrfProcess(options)
     try:
         expected = dense_crf(probabilities, image, options)
-        np.testing.assert_allclose(crf.refine(probabilities, image, no_regions), expected, atol=1e-6)
+        np.testing.assert_allclose(
+            crf.refine(probabilities, image, no_regions, deadline()), expected, atol=1e-6
+        )
         with pytest.raises(DataError, match="sum"):
-            crf.refine(probabilities * 2, image, no_regions)
+            crf.refine(probabilities * 2, image, no_regions, deadline())
         assert crf._child is not None
         os.kill(crf._child[0].pid or 0, signal.SIGKILL)
         with pytest.raises(DataError, match="9 × 8 pixels"):
-            crf.refine(probabilities, image, no_regions)
-        np.testing.assert_allclose(crf.refine(probabilities, image, no_regions), expected, atol=1e-6)
+            crf.refine(probabilities, image, no_regions, deadline())
+        np.testing.assert_allclose(
+            crf.refine(probabilities, image, no_regions, deadline()), expected, atol=1e-6
+        )
     finally:
         crf.close()
