@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -93,7 +93,8 @@ def answer_group(loop: Loop, labels: Path, oracle: Oracle, annotators: int = 1) 
     loop : Loop
         The opened workspace.
     labels : Path
-        Folder with the ground truth, ``NAME.png`` for an image called NAME.
+        Folder with the ground truth, ``NAME.png`` for an image called NAME; that of images in folders of the
+        pool is in the same folders, or beside each other where no two have the same name.
     oracle : Oracle
         How they answer.
     annotators : int, optional
@@ -104,7 +105,7 @@ def answer_group(loop: Loop, labels: Path, oracle: Oracle, annotators: int = 1) 
     ConfigurationError
         When no group is open.
     DataError
-        When an image has no label map, or one of another size.
+        When an image has no label map, one that could be another image's, or one of another size.
     """
     group = loop.workspace.open_group()
     if group is None or group.round == 0:
@@ -138,30 +139,65 @@ def answer_group(loop: Loop, labels: Path, oracle: Oracle, annotators: int = 1) 
 def prepare(
     loop: Loop, regions: Sequence[Region], labels: Path, oracle: Oracle
 ) -> list[tuple[Region, Result]]:
-    """Return each region with its answer, all of them before the first is sent: bad labels send nothing."""
+    """Return each region with its answer, all of them before the first is sent: bad labels send nothing.
+
+    Raises
+    ------
+    DataError
+        When an image has no label map, one that could be another image's, or one of another size.
+    """
+    of_image: dict[int, list[Region]] = {}
+    for region in regions:
+        of_image.setdefault(region.image_id, []).append(region)
     with loop.workspace.database.reading() as session:
-        ids = {region.image_id for region in regions}
-        images = {image.id: image for image in session.scalars(select(Image).where(Image.id.in_(ids)))}
+        images = list(session.scalars(select(Image).where(Image.id.in_(of_image))))
+        names = Counter(PurePosixPath(key).name for key in session.scalars(select(Image.key)))
     prepared = []
-    for image_id, image in images.items():
-        truth = ground_truth(labels, image, len(loop.classes))
-        for region in regions:
-            if region.image_id == image_id:
-                superpixels = loop.workspace.arrays.load(superpixels_name(region.round, image_id))[
-                    "superpixels"
-                ]
-                mask = superpixels == region.superpixel
-                prepared.append((region, oracle.answer(region, mask, truth, loop.classes)))
+    for image in images:
+        truth = ground_truth(truth_path(labels, image.key, names), image, len(loop.classes))
+        asked = of_image[image.id]
+        superpixels = loop.workspace.arrays.load(superpixels_name(asked[0].round, image.id))["superpixels"]
+        for region in asked:
+            mask = superpixels == region.superpixel
+            prepared.append((region, oracle.answer(region, mask, truth, loop.classes)))
     return prepared
 
 
-def ground_truth(labels: Path, image: Image, classes: int) -> NDArray[np.uint8]:
-    """Read the label map of an image."""
-    path = labels / f"{Path(image.key).name}.png"
-    if not path.exists():
+def truth_path(labels: Path, key: str, names: Mapping[str, int]) -> Path:
+    """Return where the label map of an image is.
+
+    Parameters
+    ----------
+    labels : Path
+        Folder of the maps.
+    key : str
+        The image's; ``pool/drive/0001`` is looked for at ``drive/0001.png``, then at ``0001.png``.
+    names : mapping of str to int
+        How many images of the workspace have a name, whatever their folder.
+
+    Raises
+    ------
+    DataError
+        When there is none, or it could be that of another image as well.
+    """
+    below = PurePosixPath(*PurePosixPath(key).parts[1:])
+    own, beside = labels / f"{below}.png", labels / f"{below.name}.png"
+    if own.exists():
+        return own
+    if not beside.exists():
         raise DataError(
-            f"{image.key} has no ground truth: {path} does not exist. --labels is the folder of the maps."
+            f"{key} has no ground truth: {own} does not exist. --labels is the folder of the maps."
         )
+    if names[below.name] > 1:
+        raise DataError(
+            f"The ground truth of {key} is uncertain: {names[below.name]} images have the name of {beside}. "
+            f"Put the map of this one at {own}."
+        )
+    return beside
+
+
+def ground_truth(path: Path, image: Image, classes: int) -> NDArray[np.uint8]:
+    """Read the label map of an image."""
     truth = read_labels(path, classes)
     if truth.shape != (image.height, image.width):
         raise DataError(

@@ -23,7 +23,7 @@ Examples:
     "--labels",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     required=True,
-    help="Ground truth: NAME.png.",
+    help="Ground truth: NAME.png, in folders as in the pool where it has some.",
 )
 @click.option(
     "--noise", type=click.FloatRange(0, 1), default=0.0, help="Share of wrong answers.  [default: 0]"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from controller.oracle import Oracle, answer_group, prepare
+from controller.oracle import Oracle, answer_group, prepare, truth_path
 from controller.push import regions_of
 from tenth.errors import ConfigurationError, DataError
 from tenth.label_studio.configs import MIXED, VOID
@@ -127,6 +127,44 @@ def test_missing_or_foreign_truth_is_refused_before_anything_is_sent(asked, tmp_
     for path in labels_folder(asked).iterdir():
         write_png(tmp_path / path.name, np.zeros((10, 20), np.uint8))
     with pytest.raises(DataError, match=r"20×10, its image 96×64"):
+        prepare(asked, regions, tmp_path, Oracle())
+
+
+def test_truth_is_looked_for_in_the_folders_of_the_pool(tmp_path):
+    def found(key, **names):
+        return str(truth_path(tmp_path, key, names).relative_to(tmp_path))
+
+    (tmp_path / "a").mkdir()
+    for name in ("x.png", "a/x.png", "y.png"):
+        write_png(tmp_path / name, np.zeros((2, 2), np.uint8))
+    assert found("pool/a/x", x=2) == "a/x.png"
+    assert found("pool/x", x=2) == "x.png"
+    assert found("pool/b/y", y=1) == "y.png"
+    with pytest.raises(DataError, match=r"pool/b/x is uncertain: 2 images .* at .*b/x\.png"):
+        found("pool/b/x", x=2)
+    with pytest.raises(DataError, match=r"pool/b/z has no ground truth: .*b/z\.png does not exist"):
+        found("pool/b/z", z=1)
+
+
+def test_images_of_one_name_are_answered_from_their_own_truth(asked, tmp_path, monkeypatch):
+    """And the superpixels of an image are read once, however many of its regions are asked about."""
+    regions = regions_of(asked, 1, "pushed")
+    with asked.workspace.database.session() as session:
+        first, second = session.scalars(select(Image).where(Image.role == "asked"))
+        first.key, second.key = "pool/a/0001", "pool/b/0001"
+    for name, label in (("0001", 1), ("a/0001", 2), ("b/0001", 3)):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        write_png(path, np.full((first.height, first.width), label, np.uint8))
+    load, loaded = asked.workspace.arrays.load, []
+    monkeypatch.setattr(asked.workspace.arrays, "load", lambda name: loaded.append(name) or load(name))
+    said = {}
+    for region, result in prepare(asked, regions, tmp_path, Oracle()):
+        said.setdefault(region.image_id, set()).add(parsed(asked, region, result).label)
+    assert said == {first.id: {2}, second.id: {3}}
+    assert len(loaded) == 2 < len(regions)
+    (tmp_path / "b" / "0001.png").unlink()
+    with pytest.raises(DataError, match="pool/b/0001 is uncertain"):
         prepare(asked, regions, tmp_path, Oracle())
 
 
