@@ -13,6 +13,8 @@ from gunicorn.app.base import BaseApplication
 from ls_backend import SHARED_METRICS
 
 _RESERVED_THREADS = 2
+_GRACE_SECONDS = 100
+"""How long requests under way may take after SIGTERM: as long as Label Studio waits for predictions."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "workers": workers,
             "threads": threads,
             "worker_class": "gthread",
+            "graceful_timeout": _GRACE_SECONDS,
             "proc_name": "ls-backend",
             "control_socket_disable": True,
             "post_fork": _share_cores,
@@ -71,7 +74,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def serve(workspace: Path, address: Address, workers: int, threads: int) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    """Serve until SIGTERM, which lets requests under way finish first, or SIGINT, which does not."""
     with tempfile.TemporaryDirectory(prefix="ls-backend-metrics-") as folder:
         # Before anything imports prometheus_client, which looks at it once.
         os.environ[SHARED_METRICS] = folder

@@ -17,6 +17,8 @@ import yaml
 
 from controller.cli import cli
 from ls_backend.cli import main as ls_backend
+from ls_backend.predictions import SECONDS
+from ls_backend.server import Address, Server
 from tenth.workspace.runtimes import PACKAGES
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +72,12 @@ def test_the_compose_file_follows_the_compose_specification(compose):
     broken = {**compose, "services": {"backend": {"imagee": "tenth"}}}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, schema)
+
+
+def test_docker_waits_longer_than_the_backend_and_the_backend_longer_than_a_batch(compose):
+    seconds = float(compose["services"]["backend"]["stop_grace_period"].removesuffix("s"))
+    graceful = Server(Path("work"), Address("127.0.0.1", 9090), workers=1, threads=3).cfg.graceful_timeout
+    assert SECONDS < graceful < seconds
 
 
 def test_every_service_has_a_health_check_and_what_it_depends_on_is_waited_for(compose):
