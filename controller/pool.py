@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -60,11 +61,15 @@ def _initial(loop: Loop, labelled: list[Sample]) -> list[Sample]:
 def register_images(loop: Loop) -> None:
     """Make the database know the images as they are now: new ones, moved ones, other label maps and roles.
 
-    Images that are gone leave it, unless they have been asked about; those keep their role and answers.
+    Images that are gone leave it, unless they have been asked about; those keep their role and answers. Where
+    nothing is different, nothing is written: webhooks would have to wait while the rows are compared.
     """
     initial, pool = divide(loop)
     wanted: dict[str, tuple[Sample, Role]] = {sample.key: (sample, "pool") for sample in pool}
     wanted |= {sample.key: (sample, "initial") for sample in initial}
+    with loop.workspace.database.reading() as session:
+        if is_registered(session, wanted):
+            return
     with loop.workspace.database.session() as session:
         known = {image.key: image for image in session.scalars(select(Image))}
         for key, (sample, role) in wanted.items():
@@ -79,6 +84,17 @@ def register_images(loop: Loop) -> None:
             session.delete(image)
     if gone:
         log.warning("%d images are no longer there and are left out: %s, …", len(gone), gone[0].source)
+
+
+def is_registered(session: Session, wanted: Mapping[str, tuple[Sample, Role]]) -> bool:
+    """Tell whether the database knows all images as they are now, by key with their roles, and no others."""
+    rows = session.execute(select(Image.key, Image.source, Image.labels, Image.role))
+    known = {key: (source, labels, role) for key, source, labels, role in rows}
+    asked = {key for key, (_, _, role) in known.items() if role == "asked"}
+    return known.keys() - asked <= wanted.keys() and all(
+        known.get(key) == (sample.image, sample.labels, "asked" if key in asked else role)
+        for key, (sample, role) in wanted.items()
+    )
 
 
 def left_to_ask(loop: Loop) -> int:

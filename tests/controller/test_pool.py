@@ -101,6 +101,13 @@ def test_images_that_moved_are_found_again_and_answers_stay(tmp_path):
     open_round(loop, 2)  # reads them
 
 
+def test_where_nothing_is_new_nothing_is_written(tmp_path):
+    loop = make_workspace(tmp_path)
+    run_rounds(loop, 1)
+    with loop.workspace.database.session():  # whoever writes now would wait, and so would the webhooks
+        register_images(again(loop))
+
+
 def test_what_is_gone_leaves_the_pool_but_not_what_was_asked(tmp_path, caplog):
     loop = make_workspace(tmp_path, scenes=(6, 1, 1))
     run_rounds(loop, 1)
