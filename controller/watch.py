@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,8 +37,13 @@ class WatchOptions:
     rounds: int | None = None
 
 
-def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callable[[str], None]) -> None:
-    """Run rounds until the pool is empty, `options.rounds` are pushed, or `stop` is set.
+def watch(
+    loop: Loop,
+    options: WatchOptions,
+    tell: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Run rounds until the pool is empty or `options.rounds` are pushed; Ctrl-C may end it anywhere.
 
     An event of the inbox leads to a look at once; without any, Label Studio is asked every `options.poll`
     seconds. A press of "Start Training" while the group is incomplete trains the model in use further on
@@ -49,7 +54,7 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
     waited = options.poll
     said = ""
     seen: set[int] = set()
-    while not stop.is_set():
+    while True:
         events = loop.workspace.inbox.pending()
         if waited >= options.poll or any(event.id not in seen for event in events):
             waited = 0.0
@@ -74,7 +79,7 @@ def watch(loop: Loop, options: WatchOptions, stop: threading.Event, tell: Callab
             if text != said:
                 tell(text)
                 said = text
-        stop.wait(options.look)
+        sleep(options.look)
         waited += options.look
 
 

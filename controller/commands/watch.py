@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -45,18 +45,30 @@ def command(
 
     The backend writes Label Studio's webhooks into the workspace's inbox and never trains itself; this
     command acts on them, and looks by itself too, because webhooks get lost. Ctrl-C or SIGTERM ends it; a
-    round that was cut off is continued at the next start.
+    round that was cut off is continued at the next start, and a training at the step where it was.
     """
     import json
 
     from controller.loop import Loop
     from controller.watch import WatchOptions, watch
 
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    terminated = False
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        """Do what Ctrl-C does at this moment: a training first ends its step and writes a checkpoint."""
+        nonlocal terminated
+        terminated = True
+        handler = signal.getsignal(signal.SIGINT)
+        (handler if callable(handler) else signal.default_int_handler)(number, frame)
+
+    signal.signal(signal.SIGTERM, terminate)
     loop = Loop.open(workspace, make_progress(quiet))
 
     def tell(text: str) -> None:
         click.echo(json.dumps({"event": text}) if as_json else text)
 
-    watch(loop, WatchOptions(accept_partial=accept_partial, poll=poll, rounds=rounds), stop, tell)
+    try:
+        watch(loop, WatchOptions(accept_partial=accept_partial, poll=poll, rounds=rounds), tell)
+    except KeyboardInterrupt:
+        if not terminated:  # told to end, it has ended: no failure for whoever runs it as a service
+            raise

@@ -1,25 +1,33 @@
 """The watch: a look at every event, now and then without, and through all that Label Studio does."""
 
-import threading
+import contextlib
+import os
+import signal
 
 import pytest
+from rounds import TINY, make_workspace
 
 import controller.watch as watch_module
+from controller.cli import main
 from controller.group import GroupIncomplete, GroupProgress
-from controller.round import Outcome
+from controller.round import Outcome, learn_initial
 from controller.watch import START_TRAINING, WatchOptions, watch
 from tenth.errors import ConfigurationError, DataError, LabelStudioUnreachable
+from tenth.segmentation.training.run import Run
 
 INCOMPLETE = GroupIncomplete(GroupProgress(1, 10, 3, {"ann@example.org": 3}), 1.0)
 UNREACHABLE = LabelStudioUnreachable("Label Studio did not answer.")
 RARELY = 3600.0
 
 
-class Script(threading.Event):
+class Stopped(Exception):
+    """Ends a watch."""
+
+
+class Script:
     """Stands in for the clock and for `next_round`: what each look finds, and what happens between looks."""
 
     def __init__(self, loop, monkeypatch, *outcomes):
-        super().__init__()
         self.loop = loop
         self.outcomes = list(outcomes)
         self.between = []
@@ -40,19 +48,19 @@ class Script(threading.Event):
         self.log.append("retrain")
         return {"version": "v0002-abcdef01"}
 
-    def wait(self, timeout=None):
+    def sleep(self, seconds):
         """Let something happen instead of waiting; with nothing left, stop."""
         if not self.between:
-            self.set()
-            return True
+            raise Stopped
         self.between.pop(0)()
-        return self.is_set()
 
     def event(self, action="ANNOTATION_CREATED"):
         self.loop.workspace.inbox.put(action, 1, {"tasks": [1]})
 
     def run(self, **options):
-        watch(self.loop, WatchOptions(**{"poll": RARELY, "look": 1.0} | options), self, self.log.append)
+        settings = WatchOptions(**{"poll": RARELY, "look": 1.0} | options)
+        with contextlib.suppress(Stopped):
+            watch(self.loop, settings, self.log.append, self.sleep)
         return self.log
 
 
@@ -138,21 +146,41 @@ def test_another_command_at_work_is_waited_for(learned, monkeypatch):
     assert pending(learned) == [START_TRAINING]
 
 
-def test_it_ends_when_it_is_told_to(learned, monkeypatch):
-    script = Script(learned, monkeypatch)
-    script.set()
-    assert script.run() == []
-    script = Script(learned, monkeypatch, INCOMPLETE)
-    script.between = [script.set]
-    assert script.run()[0] == "look 1"
-
-
 def test_it_ends_with_the_pool_or_after_so_many_rounds(learned, monkeypatch):
     script = Script(learned, monkeypatch, Outcome(0, 1), Outcome(1, 2))
     assert script.run(rounds=2)[-1] == "Round 1 is closed; round 2 is pushed."
     script = Script(learned, monkeypatch, Outcome(5, None, "every image of the pool has been asked"))
     last = "Round 5 is closed; no group was pushed: every image of the pool has been asked."
     assert script.run()[-1] == last
+
+
+@pytest.fixture
+def as_a_service():
+    """Let signals do what they do in a process of one's own, whatever started the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_sigterm_in_a_training_ends_it_behind_the_step(tmp_path, monkeypatch, as_a_service, capsys):
+    loop = make_workspace(tmp_path, scenes=(3, 1, 1))
+    step, steps = Run.step, []
+
+    def told_to_end(run, batch):
+        steps.append(run.result.iterations)
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(run, batch)
+
+    monkeypatch.setattr(Run, "step", told_to_end)
+    monkeypatch.setattr(watch_module, "next_round", lambda loop, accept_partial: learn_initial(loop))
+    main(["watch", "-w", str(loop.workspace.folder), "--quiet"])
+    assert capsys.readouterr().out == ""
+    assert steps == [0, 1]
+    learn_initial(loop)
+    assert steps == [*range(TINY["training"]["initial_iterations"])]
 
 
 def test_bad_data_ends_it(learned, monkeypatch):
