@@ -14,10 +14,14 @@ from controller.options import echo_result, output_options, table, workspace_opt
 @workspace_option
 @output_options
 def command(workspace: Path, as_json: bool, quiet: bool) -> None:  # noqa: ARG001  (every command takes --quiet)
-    """Show all rounds, the answers that were set aside, and who answered how much of the open group."""
+    """Show all rounds, the answers that were set aside, and who answered how much of the open group.
+
+    While Label Studio cannot be asked, the last of these is missing, and what is wrong stands in its place.
+    """
     from controller.group import group_progress
     from controller.loop import Loop
     from controller.status import problem_rows, round_rows
+    from tenth.errors import ConfigurationError, LabelStudioError
 
     loop = Loop.open(workspace)
     rows = round_rows(loop)
@@ -64,7 +68,12 @@ def command(workspace: Path, as_json: bool, quiet: bool) -> None:  # noqa: ARG00
     lines += ["", *(f"Set aside: task {p['task']}, {p['reason']}" for p in problems)] if problems else []
     group = loop.workspace.open_group()
     if group is not None and group.round > 0:
-        progress = group_progress(loop, group.round)
-        document["open_group"] = progress.to_dict()
-        lines += ["", *progress.lines()]
+        try:
+            progress = group_progress(loop, group.round)
+        except (ConfigurationError, LabelStudioError) as error:  # no key, or no server
+            document["open_group"] = {"round": group.round, "error": str(error)}
+            lines += ["", f"Round {group.round} is open; how much is answered cannot be seen: {error}"]
+        else:
+            document["open_group"] = progress.to_dict()
+            lines += ["", *progress.lines()]
     echo_result(document, as_json, lines)

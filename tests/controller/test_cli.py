@@ -148,6 +148,20 @@ def test_status(capsys, learned):
     assert (document["problems"], "open_group" in document) == ([], False)
 
 
+def test_status_without_label_studio_shows_what_the_workspace_knows(capsys, asked):
+    code, out, error = run(capsys, "status", "-w", asked.workspace.folder)
+    assert (code, error) == (0, "")
+    assert [line.split()[:2] for line in out.splitlines()[4:6]] == [["0", "closed"], ["1", "open"]]
+    said = "Round 1 is open; how much is answered cannot be seen: "
+    assert out.splitlines()[-1].startswith(said) and "LABEL_STUDIO" in out
+
+    code, out, _ = run(capsys, "status", "-w", asked.workspace.folder, "--json")
+    document = json.loads(out)
+    assert [row["state"] for row in document["rounds"]] == ["closed", "open"]
+    assert (code, document["open_group"]["round"]) == (0, 1)
+    assert "LABEL_STUDIO" in document["open_group"]["error"]
+
+
 def test_the_workspace_may_come_from_the_environment(capsys, learned, monkeypatch):
     monkeypatch.setenv("TENTH_WORKSPACE", str(learned.workspace.folder))
     assert run(capsys, "status")[0] == 0
