@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from flask import Blueprint
@@ -10,6 +11,8 @@ from ls_backend.backend import backend
 from tenth.errors import DataError
 
 health = Blueprint("health", __name__)
+
+log = logging.getLogger(__name__)
 
 
 @health.get("/")
@@ -21,6 +24,8 @@ def answer() -> dict[str, Any]:
     try:
         current = models.current()
     except DataError as error:
-        current, problem = None, str(error)
+        # Whoever asks has not logged in, and the error names folders of this machine.
+        log.warning("/health: %s", error)
+        current, problem = None, "The version in use cannot be found; the backend's log says more."
     state = {"status": "UP", "model_class": "Tenth", "model_version": current, "loaded": models.loaded()}
     return state if problem is None else {**state, "problem": problem}

@@ -8,6 +8,9 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import BadRequest
 
+_LARGEST_ID = 2**31 - 1
+"""What the database's column takes, and Label Studio's own."""
+
 
 def json_object() -> dict[str, Any]:
     """Return the request's body.
@@ -29,14 +32,14 @@ def project_id(value: Any) -> int | None:
     Raises
     ------
     BadRequest
-        When there is something, but no id in it.
+        When there is something, but no id in it, or one that cannot be.
     """
     if value is None or value == "":
         return None
     if isinstance(value, dict):
         value = value.get("id")
-    if type(value) is int:
-        return value
     if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,18})(\.\d+)?", value)):
-        return int(match[1])
+        value = int(match[1])
+    if type(value) is int and 0 <= value <= _LARGEST_ID:
+        return value
     raise BadRequest('"project" has to be the id of a project, such as "3.1795358877".')

@@ -41,11 +41,15 @@ def test_health_is_answered_while_weights_load(app: Flask, client: FlaskClient, 
         assert client.post("/setup", json={"project": UID}, auth=AUTH).json["model_version"] == world.first
 
 
-def test_health_is_up_and_tells_when_the_version_in_use_is_gone(client: FlaskClient, world: World):
+def test_health_tells_everybody_that_the_version_in_use_is_gone_and_the_log_which(
+    client: FlaskClient, world: World, caplog: pytest.LogCaptureFixture
+):
     shutil.rmtree(world.workspace.models.folder / world.first)
-    answer = client.get("/health").json
-    assert answer["status"] == "UP"
-    assert world.first in answer["problem"]
+    answer = client.get("/health")
+    assert answer.json["status"] == "UP"
+    assert "cannot be found" in answer.json["problem"]
+    assert str(world.workspace.folder) not in answer.text
+    assert f"{world.first!r} in {world.workspace.models.folder}" in caplog.text
 
 
 @pytest.mark.parametrize("route", ["/setup", "/predict", "/webhook", "/versions", "/metrics", "/nothing"])
@@ -162,6 +166,10 @@ def test_events_about_several_tasks_keep_all_ids(client: FlaskClient, world: Wor
         b'{"action": "START_TRAINING", "project": "x"}',
         b'{"action": "START_TRAINING", "project": {"id": "x"}}',
         b'{"action": "START_TRAINING", "project": true}',
+        b'{"action": "START_TRAINING", "project": -1}',
+        b'{"action": "START_TRAINING", "project": 2147483648}',
+        b'{"action": "START_TRAINING", "project": {"id": 18446744073709551616}}',
+        b'{"action": "START_TRAINING", "project": "99999999999.1"}',
     ],
 )
 def test_malformed_webhooks_are_refused_and_not_kept(client: FlaskClient, world: World, body: bytes):
