@@ -40,7 +40,8 @@ def export_model(
     out : Path
         The file.
     size : (int, int) or None
-        Height and width of the input; ``None`` takes the most common size of the images compared.
+        Height and width of the input; ``None`` takes the one size of the version's training, where it had
+        one, else the most common of the images compared.
     tolerance : float
         See `tenth.segmentation.export.Parity.check`.
     progress : Progress, optional
@@ -56,7 +57,8 @@ def export_model(
     ConfigurationError, DataError
         As `write_exported`; also when an image cannot be read.
     """
-    metadata = metadata_of(loaded, size or common_size(_read(samples, "Reading the sizes", progress)))
+    size = size or loaded.info.input_size or common_size(_read(samples, "Reading the sizes", progress))
+    metadata = metadata_of(loaded, size)
     images = _read(samples, "Comparing", progress)
     parity = write_exported(loaded.network, metadata, kind, out, images, tolerance)
     height, width = metadata.input_size

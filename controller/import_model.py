@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from controller.publish import point
 from controller.train import architecture
 from tenth.errors import ConfigurationError
 from tenth.workspace.models import LoadedModel, ModelInfo
+
+log = logging.getLogger(__name__)
 
 
 def import_model(loop: Loop, folder: Path, *, use: bool) -> dict[str, Any]:
@@ -49,6 +52,7 @@ def import_model(loop: Loop, folder: Path, *, use: bool) -> dict[str, Any]:
     version = known or _add(loop, loaded)
     if use:
         _serve(loop, version)
+        _tell_size(loaded.info)
     return {
         "version": version,
         "imported_from": str(folder),
@@ -88,6 +92,19 @@ def _require_teacher(loop: Loop, info: ModelInfo) -> None:
             f"{architecture(loop.network_spec)}, and the workspace has no model yet that rounds could go on "
             "from. Train one first with 'controller train', set [network] to the imported one's, or leave "
             "--use away."
+        )
+
+
+def _tell_size(info: ModelInfo) -> None:
+    if info.input_size is not None:
+        height, width = info.input_size
+        log.warning(
+            "%s was trained on images resized to %dx%d, but a workspace shows it images in their own size. "
+            "Where theirs is another, measure it with 'controller evaluate --workspace', or train one "
+            "without --size.",
+            info.version,
+            width,
+            height,
         )
 
 

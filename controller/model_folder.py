@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tenth.errors import ConfigurationError
 from tenth.segmentation.dataset import FolderDataset
+from tenth.segmentation.inference import ImagePredictor, Predictor
+from tenth.segmentation.resized import ResizedPredictor
 from tenth.workspace.models import LoadedModel, ModelInfo, ModelStore
 
 
@@ -31,6 +33,13 @@ def load_folder(folder: Path) -> LoadedModel:
             "such as models/v0001-5f2bffd0."
         )
     return ModelStore(folder.parent).load(folder.name)
+
+
+def predictor_of(loaded: LoadedModel) -> ImagePredictor:
+    """Return what predicts images of any size with a version, at the size of its training if it had one."""
+    predictor = Predictor(loaded.network)
+    size = loaded.info.input_size
+    return predictor if size is None else ResizedPredictor(predictor, size)
 
 
 def require_classes(what: str, info: ModelInfo, dataset: FolderDataset) -> None:

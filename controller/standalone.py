@@ -231,4 +231,5 @@ def store(
         metrics={split: values["miou"] for split, values in figures.items()},
         parents=parents,
         training={"dataset": dataset.classes.name, "size": job.size, **training},
+        input_size=None if job.size is None else job.size[::-1],
     )

@@ -94,7 +94,10 @@ from controller.training_options import training_options
     help="Multiply by the square of the student's temperature, as Hinton does.",
 )
 @click.option("--iterations", default=30000, show_default=True, help="Training steps.")
-@training_options(option="Options of the student, NAME=VALUE.")
+@training_options(
+    size="Resize images to WIDTHxHEIGHT, the size that the student is for then; their own by default.",
+    option="Options of the student, NAME=VALUE.",
+)
 @output_options
 def command(
     teachers: tuple[str, ...],

@@ -33,19 +33,21 @@ def command(
     """Measure a model version on a labelled split: IoU of each class, mIoU, pixel accuracy.
 
     All figures come from one confusion matrix over the whole split; ignored pixels do not count.
+
+    A model of --model that was trained with --size sees the images resized to that, and its labels are
+    compared at the images' own size. A version of a workspace sees them as the backend does: in their own.
     """
     check_model_options(click.get_current_context())
     from controller.loop import Loop
-    from controller.model_folder import load_folder, require_classes
+    from controller.model_folder import load_folder, predictor_of, require_classes
     from tenth.segmentation.dataset import FolderDataset
     from tenth.segmentation.evaluation import evaluate
-    from tenth.segmentation.inference import Predictor
 
     progress = make_progress(quiet)
     if model is not None and dataset is not None:
         data, loaded = FolderDataset(dataset), load_folder(model)
         require_classes(f"The model {model}", loaded.info, data)
-        version, predictor = loaded.info.version, Predictor(loaded.network)
+        version, predictor = loaded.info.version, predictor_of(loaded)
     else:
         loop = Loop.open(workspace, progress)
         version = loop.version_or_current(version)

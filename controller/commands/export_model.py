@@ -39,7 +39,8 @@ Examples:
     "--size",
     callback=height_and_width,
     metavar="WIDTHxHEIGHT",
-    help="Size of the input in pixels, fixed in the file; the images' most common one by default.",
+    help="Size of the input in pixels, fixed in the file; by default the one that the model was trained at "
+    "with --size, else the images' most common one.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."

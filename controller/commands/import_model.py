@@ -36,7 +36,8 @@ def command(workspace: Path, model: Path, use: bool, as_json: bool, quiet: bool)
 
     With --use it is the version in use from now on. Rounds go on from it only when it is of the network that
     controller.toml describes; else from the version that they went on from before. The next round publishes
-    its own model in its place; with [distill], only a student that is as good.
+    its own model in its place; with [distill], only a student that is as good. A workspace shows it images in
+    their own size, also where it was trained with --size.
     """
     from controller.import_model import import_model
     from controller.loop import Loop

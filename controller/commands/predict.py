@@ -39,6 +39,9 @@ def command(
 
     Writes two files an image: NAME.png holds class ids (the format of the data set's label maps),
     NAME.color.png the classes' colours.
+
+    A model of --model that was trained with --size sees the images resized to that; the labels have the
+    images' own size. A version of a workspace sees them as the backend does: in their own.
     """
     check_model_options(click.get_current_context())
     if crf and model is not None:
@@ -47,15 +50,14 @@ def command(
             "model to a workspace with 'controller import-model'."
         )
     from controller.loop import Loop
-    from controller.model_folder import load_folder
+    from controller.model_folder import load_folder, predictor_of
     from controller.predict import crf_refiner, predict_images
-    from tenth.segmentation.inference import Predictor
 
     progress = make_progress(quiet)
     refiner = None
     if model is not None:
         loaded = load_folder(model)
-        version, predictor, classes = loaded.info.version, Predictor(loaded.network), loaded.classes
+        version, predictor, classes = loaded.info.version, predictor_of(loaded), loaded.classes
     else:
         loop = Loop.open(workspace, progress)
         version = loop.version_or_current(version)

@@ -42,7 +42,7 @@ Examples:
 )
 @click.option("--iterations", type=click.IntRange(min=1), help="With --network: training steps.")
 @training_options(
-    size="With --network: resize images to WIDTHxHEIGHT.",
+    size="With --network: resize images to WIDTHxHEIGHT, the size that the model is for then.",
     option="With --network: its options, NAME=VALUE.",
     batch_size="With --network: images in a step.",
     learning_rate="With --network: of the first step.",

@@ -22,6 +22,7 @@ from tenth.segmentation.export import load_exported
 from tenth.segmentation.images import read_labels
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec
+from tenth.segmentation.resized import ResizedPredictor
 from tenth.workspace.config_text import set_value
 from tenth.workspace.models import ModelStore
 
@@ -69,7 +70,7 @@ def version_of(learned, tmp_path, **changes) -> Path:
     return store.folder / version
 
 
-def test_a_student_goes_from_distillation_to_a_workspace(capsys, learned, teacher, in_no_workspace):
+def test_a_student_goes_from_distillation_to_a_workspace(capsys, caplog, learned, teacher, in_no_workspace):
     dataset, out = learned.dataset.root, in_no_workspace / "students"
     code, text, error = run(
         capsys,
@@ -95,7 +96,7 @@ def test_a_student_goes_from_distillation_to_a_workspace(capsys, learned, teache
     code, text, error = run(capsys, "export-model", *ours, "--format", "onnx", "--out", file)
     assert code == 0, error
     report = json.loads(text)
-    assert (report["version"], report["size"], report["images"]) == (student.name, "96x64", 1)
+    assert (report["version"], report["size"], report["images"]) == (student.name, "48x32", 1)
     assert report["agreement"] > 0.999
     assert report["max_difference"] < 1e-3
     digest = ModelStore(out).info(student.name).digest
@@ -105,6 +106,7 @@ def test_a_student_goes_from_distillation_to_a_workspace(capsys, learned, teache
         capsys, "import-model", "-w", learned.workspace.folder, "--model", student, "--use", "--json"
     )
     assert code == 0, error
+    assert f"{student.name} was trained on images resized to 48x32" in caplog.text
     version = json.loads(text)["version"]
     models = learned.workspace.models
     assert models.current() == version in models.names()
@@ -112,12 +114,17 @@ def test_a_student_goes_from_distillation_to_a_workspace(capsys, learned, teache
     assert loaded.info.digest == digest
     assert loaded.info.spec == ModelStore(out).info(student.name).spec
     assert loaded.info.training["imported"]["version"] == student.name
+    assert loaded.info.input_size == (32, 48)
 
 
-def test_a_model_of_a_folder_labels_and_is_measured(capsys, learned, teacher, in_no_workspace):
+def test_a_model_of_a_folder_labels_and_is_measured_at_the_size_of_its_training(
+    capsys, learned, teacher, in_no_workspace
+):
     dataset = learned.dataset
     sample = dataset.split("test")[0]
-    network = Predictor(ModelStore(teacher.parent).load(teacher.name).network)
+    alone = Predictor(ModelStore(teacher.parent).load(teacher.name).network)
+    network = ResizedPredictor(alone, (32, 48))
+    assert (network.labels(sample.load_image()) != alone.labels(sample.load_image())).any()
     code, text, error = run(
         capsys, "predict", "--model", teacher, "--out", in_no_workspace / "out", sample.image, "--json"
     )

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenth.errors import DataError, ExportDiffers
-from tenth.segmentation.export.runtimes import ExportedPredictor, fitted
+from tenth.segmentation.export.runtimes import ExportedPredictor
 from tenth.segmentation.inference import ImagePredictor
+from tenth.segmentation.resized import fitted
 
 TOLERANCE = 1e-3
 """What float32 in another order of summation stays well below (about 1e-5), and a wrong graph does not."""

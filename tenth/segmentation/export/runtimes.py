@@ -15,14 +15,13 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from torch.nn import functional as F  # noqa: N812
 
 from tenth.errors import DataError
 from tenth.segmentation.export.extras import need, need_openvino
 from tenth.segmentation.export.graph import INPUT
 from tenth.segmentation.export.metadata import ExportMetadata
 from tenth.segmentation.inference import ImagePredictor, check_image
+from tenth.segmentation.resized import fitted, fitted_back
 
 
 class ExportedPredictor(ImagePredictor, ABC):
@@ -40,11 +39,7 @@ class ExportedPredictor(ImagePredictor, ABC):
         """Return the class probabilities of each pixel, see `ImagePredictor`."""
         check_image(image)
         found = self._run(self._input(fitted(image, self.metadata.input_size)))
-        size = image.shape[:2]
-        if size != self.metadata.input_size:
-            resized = F.interpolate(torch.from_numpy(found), size, mode="bilinear", antialias=True)
-            found = resized.clamp_(0, 1).numpy()
-        return np.ascontiguousarray(found[0])
+        return fitted_back(found[0], image.shape[:2])
 
     def _input(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         mean, std = (np.array(v, np.float32) for v in (self.metadata.mean, self.metadata.std))
@@ -154,14 +149,6 @@ def load_exported(path: Path) -> ExportedPredictor:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}. Name an exported model.") from error
     return OnnxPredictor(content, str(path))
-
-
-def fitted(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return an image (h, w, 3) uint8 resized to `size` (height, width); the same where it has it."""
-    if image.shape[:2] == size:
-        return image
-    height, width = size
-    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _damaged(source: str, error: Exception) -> DataError:
