@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from controller.loop import Loop
 from controller.push import region_id_of, regions_of
 from controller.steps import results
-from tenth.errors import WaitingForAnnotators
+from tenth.errors import LabelStudioError, WaitingForAnnotators
+from tenth.workspace.database import Region
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,19 @@ class GroupProgress:
     regions : int
         Regions asked.
     answered : int
-        Regions with an answer; one that will be set aside counts, its annotator is done with it.
+        Regions that nobody is waited for any more: with an answer, also one that will be set aside, skipped,
+        or gone.
     annotators : dict
         Answers of each annotator, by e-mail address.
+    gone : int
+        Regions whose tasks were deleted in Label Studio.
     """
 
     round: int
     regions: int
     answered: int
     annotators: dict[str, int] = field(default_factory=dict)
+    gone: int = 0
 
     def needed(self, accept_partial: float) -> int:
         """Return how many answers let the round go on."""
@@ -61,6 +67,7 @@ class GroupProgress:
         lines += [
             f"  {count:5d}  {who}" for who, count in sorted(self.annotators.items(), key=lambda e: -e[1])
         ]
+        lines += [f"  {self.gone:5d}  count as answered: their tasks were deleted"] if self.gone else []
         return [*lines, f"  {self.regions - self.answered:5d}  left"]
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,6 +77,7 @@ class GroupProgress:
             "regions": self.regions,
             "answered": self.answered,
             "left": self.regions - self.answered,
+            "gone": self.gone,
             "annotators": self.annotators,
         }
 
@@ -96,34 +104,84 @@ class GroupIncomplete(WaitingForAnnotators):
                 ]
             )
         )
+        self.progress = progress
         self.details = {"open_group": progress.to_dict()}
+
+
+class GroupGone(LabelStudioError):
+    """Not one task of the open group is in the project: emptied, replaced, or restored from an older backup.
+
+    Parameters
+    ----------
+    progress : GroupProgress
+        The open group.
+    """
+
+    def __init__(self, progress: GroupProgress, loop: Loop) -> None:
+        super().__init__(
+            f"Project {loop.project} of {loop.client.url} has no task of round {progress.round}, which asks "
+            f"{progress.regions} regions there: the project was emptied or replaced, or is an older copy. "
+            "Nothing was changed. Restore the project, or close the round without answers, after which its "
+            f"images are not asked again: controller next-round --workspace {loop.workspace.folder} --give-up"
+        )
 
 
 def group_progress(loop: Loop, number: int) -> GroupProgress:
     """Ask Label Studio how far people are with round `number`.
 
-    A task that was skipped, or is gone from Label Studio, counts as answered: nobody can be waited for.
+    A region is done once one of its tasks is answered or skipped, or none is left: nobody can be waited for.
     """
-    regions = {region.id for region in regions_of(loop, number, "pushed", "answered", "unanswered")}
-    fields = ("data", "cancelled_annotations")
-    tasks = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=fields)
-    waiting = {region_id_of(task) for task in tasks if not task["cancelled_annotations"]}
-    open_regions = regions & waiting
+    regions = regions_of(loop, number, "pushed", "answered", "unanswered")
+    tasks = loop.client.who_answered(loop.project, data={"round": number})
+    asked = asked_regions(loop, number, regions, tasks)
+    there, done = set(), set()
     counts: Counter[str] = Counter()
-    for task in loop.client.annotated_tasks(loop.project, data={"round": number}):
-        if region_id_of(task) in regions:
-            counts.update(
-                str((annotation["completed_by"] or {}).get("email") or "a deleted user")
-                for annotation in task["annotations"]
-                if not annotation["was_cancelled"]
-            )
-    return GroupProgress(number, len(regions), len(regions) - len(open_regions), dict(counts))
+    for task in tasks:
+        region = asked.get(task["id"])
+        if region is None:
+            continue
+        there.add(region)
+        if task["annotations"]:
+            done.add(region)
+        counts.update(
+            str((annotation["completed_by"] or {}).get("email") or "a deleted user")
+            for annotation in task["annotations"]
+            if not annotation["was_cancelled"]
+        )
+    left, gone = len(there - done), len(regions) - len(there)
+    return GroupProgress(number, len(regions), len(regions) - left, dict(counts), gone)
+
+
+def asked_regions(
+    loop: Loop, number: int, regions: Sequence[Region], tasks: Sequence[dict[str, Any]]
+) -> dict[int, str]:
+    """Return which of `regions` each of the round's `tasks` asks, by task id.
+
+    Of tasks that were not pushed, and may be copies, Label Studio is asked for what they hold.
+    """
+    asked = {region.task_id: region.id for region in regions if region.task_id is not None}
+    others = [task["id"] for task in tasks if task["id"] not in asked]
+    if not others:
+        return asked
+    ids = {region.id for region in regions}
+    found = loop.client.tasks(loop.project, data={"round": number}, fields=("data",), after=min(others) - 1)
+    return {task["id"]: region_id_of(task) for task in found if region_id_of(task) in ids} | asked
 
 
 def require_answers(loop: Loop, number: int, accept_partial: float) -> None:
-    """Raise GroupIncomplete while less than `accept_partial` of the group is answered."""
-    if "pull" in results(loop, number):
+    """See that enough of the group is answered; a share of 0 gives the group up, whatever is answered.
+
+    Raises
+    ------
+    GroupGone
+        When none of the group's tasks is in Label Studio.
+    GroupIncomplete
+        While less than `accept_partial` is answered.
+    """
+    if not accept_partial or "pull" in results(loop, number):
         return
     progress = group_progress(loop, number)
+    if 0 < progress.regions == progress.gone:
+        raise GroupGone(progress, loop)
     if not progress.complete(accept_partial):
         raise GroupIncomplete(progress, accept_partial)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from controller.group import group_progress
+from controller.group import GroupGone, GroupIncomplete, require_answers
 from controller.loop import Loop
 from controller.pool import divide, left_to_ask
 from controller.round import OPENING, closing, learning
 from controller.steps import last_round, results
+from tenth.errors import LabelStudioError
 
 
 def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
@@ -21,9 +22,14 @@ def planned(loop: Loop, accept_partial: float, *, push_next: bool) -> list[str]:
     elif current.state == "open" and current.number == 0:
         lines += unfinished(loop, 0, [name for name, _ in learning(loop, 0)])
     elif current.state == "open" and "push" in results(loop, current.number):
-        progress = group_progress(loop, current.number)
-        if not progress.complete(accept_partial):
-            return [f"wait: {progress.summary(accept_partial)}"]
+        try:
+            require_answers(loop, current.number, accept_partial)
+        except GroupIncomplete as error:
+            return [f"wait: {error.progress.summary(accept_partial)}"]
+        except GroupGone as error:
+            return [f"refuse: {error}"]
+        except LabelStudioError as error:
+            lines.append(f"ask how much of round {current.number} is answered, which fails now: {error}")
         lines += unfinished(loop, current.number, [name for name, _ in closing(loop, current.number)])
     elif current.state == "open" and push_next:
         return unfinished(loop, current.number, [name for name, _ in OPENING])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from controller.group import asked_regions
 from controller.loop import Loop
-from controller.push import region_id_of, regions_of
-from tenth.label_studio.regions import RegionCrop
+from controller.push import crop_of, region_id_of, regions_of
 from tenth.label_studio.results import ParsedAnswer, ResultError, SkippedError, parse_annotation
 from tenth.workspace.database import Answer, Image, Problem, Region, utc_now
 
@@ -51,7 +52,7 @@ def read_task(
 ) -> Iterator[Answer | Problem]:
     """Check the annotations of one task; yield an answer or a problem for each that is not a skip."""
     region = regions.get(region_id_of(task))
-    if region is None or region.task_id != task["id"]:
+    if region is None or not shows(task, region, images[region.image_id]):
         said = task["data"].get("region_id")
         reason = f"its region_id {said!r} is none that round {number} asked with this task"
         yield Problem(round=number, task_id=task["id"], reason=reason)
@@ -63,7 +64,7 @@ def read_task(
                 annotation,
                 data=task["data"],
                 region_id=region.id,
-                crop=RegionCrop(region.x, region.y, region.width, region.height, region.scale),
+                crop=crop_of(region),
                 image_shape=(image.height or 0, image.width or 0),
                 classes=loop.classes,
             )
@@ -79,6 +80,16 @@ def read_task(
             )
             continue
         yield answer_row(loop, region, parsed, annotation)
+
+
+def shows(task: dict[str, Any], region: Region, image: Image) -> bool:
+    """Tell whether a task shows this region: the one that was pushed does, and so does a copy of it.
+
+    Copies come of an import that a killed push began and the server went on with, and of moving a project.
+    """
+    data = task["data"]
+    copied = (data.get("image"), data.get("place")) == (image.key, asdict(crop_of(region)))
+    return copied or task["id"] == region.task_id
 
 
 def answer_row(loop: Loop, region: Region, parsed: ParsedAnswer, annotation: dict[str, Any]) -> Answer:
@@ -124,9 +135,13 @@ def forget(session: Session, number: int) -> None:
 
 
 def withdraw(loop: Loop, number: int) -> None:
-    """Delete the tasks of the round that nobody answered, so that nobody does work that is never pulled."""
-    ours = {region.task_id for region in regions_of(loop, number, "pushed", "answered", "unanswered")}
+    """Delete the tasks of the round that nobody answered, so that nobody does work that is never pulled.
+
+    Copies go as well, also those of an answered region; tasks that other people made stay.
+    """
+    regions = regions_of(loop, number, "pushed", "answered", "unanswered")
     tasks = loop.client.tasks(loop.project, data={"round": number}, annotated=False, fields=("id",))
-    left = [task["id"] for task in tasks if task["id"] in ours]
+    asked = asked_regions(loop, number, regions, tasks)
+    left = [task["id"] for task in tasks if task["id"] in asked]
     if left:
         loop.client.delete_tasks(loop.project, left)

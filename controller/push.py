@@ -61,6 +61,11 @@ def region_id_of(task: dict[str, Any]) -> str:
     return str(task["data"].get("region_id"))
 
 
+def crop_of(region: Region) -> RegionCrop:
+    """Return the part of the image that people see of a region."""
+    return RegionCrop(region.x, region.y, region.width, region.height, region.scale)
+
+
 def push_chunk(loop: Loop, number: int, regions: Sequence[Region]) -> None:
     """Render, upload and import some regions; grouped by image, so that each is read and refined once."""
     pictures: list[tuple[str, bytes]] = []
@@ -88,7 +93,7 @@ def render_tasks(
     superpixels = loop.workspace.arrays.load(superpixels_name(number, image.id))["superpixels"]
     for region in regions:
         mask = superpixels == region.superpixel
-        crop = RegionCrop(region.x, region.y, region.width, region.height, region.scale)
+        crop = crop_of(region)
         overview = base64.b64encode(render_overview(picture, mask, crop)).decode()
         task = region_task(
             region_id=region.id,

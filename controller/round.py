@@ -62,7 +62,8 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
     Parameters
     ----------
     accept_partial : float, optional
-        Share of the group that has to be answered, in 0..1; the unanswered rest is withdrawn.
+        Share of the group that has to be answered, in 0..1; the unanswered rest is withdrawn. 0 gives the
+        group up: what is answered counts, even if that is nothing.
     push_next : bool, optional
         ``False`` stops once the model has learned, without a new group.
 
@@ -70,6 +71,8 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
     ------
     WaitingForAnnotators
         While fewer regions of the open group are answered.
+    GroupGone
+        When none of the open group's tasks is in Label Studio.
     ConfigurationError
         When the next group would be chosen by a strategy that people cannot be asked with, or its answers
         could not be merged as ``[labels]`` says, or a student cannot be taught as ``[distill]`` says.
@@ -77,20 +80,29 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
     if push_next:  # before hours of training, and before people answer
         require_pushable(loop.strategy)
         require_mergeable(loop)
+    asking = asking_round(loop)
+    if asking is not None:  # before the pool is looked at: `watch` calls this after every answer
+        require_answers(loop, asking, accept_partial)
     check_distillation(loop)
-    register_images(loop)
     loop.client.project(loop.project)  # hours of training should not end in a wrong key
+    register_images(loop)
     closed = learn_initial(loop) if is_pending(loop, 0) else None
-    current = last_round(loop)
-    if current is not None and current.state == "open" and "push" in results(loop, current.number):
-        require_answers(loop, current.number, accept_partial)
-        run_steps(loop, current.number, closing(loop, current.number))
-        close(loop, current.number)
-        closed = current.number
+    if asking is not None:
+        run_steps(loop, asking, closing(loop, asking))
+        close(loop, asking)
+        closed = asking
     if not push_next:
         return Outcome(closed, None, "no further group was asked for")
     opened = open_next(loop)
     return Outcome(closed, opened, "" if opened else "every image of the pool has been asked")
+
+
+def asking_round(loop: Loop) -> int | None:
+    """Return the round whose group people answer, ``None`` while none is pushed as a whole."""
+    current = last_round(loop)
+    if current is None or current.state == "closed" or "push" not in results(loop, current.number):
+        return None
+    return current.number
 
 
 def learn_initial(loop: Loop) -> int:

@@ -15,6 +15,7 @@ from controller.options import echo_result, make_progress, output_options, works
 Examples:
   controller next-round --workspace streets
   controller next-round --workspace streets --accept-partial 0.9
+  controller next-round --workspace streets --give-up --no-push
   controller next-round --workspace streets --dry-run""",
 )
 @workspace_option
@@ -25,13 +26,24 @@ Examples:
     metavar="SHARE",
     help="Go on once this share of the group is answered; the rest is withdrawn. Default: all of it.",
 )
+@click.option(
+    "--give-up",
+    is_flag=True,
+    help="Go on with the answers that there are, even if there are none; the rest is withdrawn.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what the call would do, and do nothing.")
 @click.option(
     "--no-push", is_flag=True, help="Learn from the open group and stop, without pushing another one."
 )
 @output_options
 def command(
-    workspace: Path, accept_partial: float, dry_run: bool, no_push: bool, as_json: bool, quiet: bool
+    workspace: Path,
+    accept_partial: float,
+    give_up: bool,
+    dry_run: bool,
+    no_push: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Close the open group and push the next one.
 
@@ -43,7 +55,8 @@ def command(
 
     The very first call trains the initial model and pushes the first group. While the open group is
     incomplete the call prints who did how much and what is left, changes nothing, and exits with 3. A call
-    that was killed is continued by the next one, at the step where it stopped.
+    that was killed is continued by the next one, at the step where it stopped. Tasks that somebody deleted
+    count as answered; when all of them are gone, only --give-up closes the group.
     """  # noqa: D301  (click's mark for lines that stay as they are)
     from controller.loop import Loop
     from controller.plan import planned
@@ -51,12 +64,13 @@ def command(
     from controller.status import round_rows
 
     loop = Loop.open(workspace, make_progress(quiet))
+    needed = 0.0 if give_up else accept_partial
     if dry_run:
-        plan = planned(loop, accept_partial, push_next=not no_push)
+        plan = planned(loop, needed, push_next=not no_push)
         echo_result({"would": plan}, as_json, ["Would do:", *(f"  {line}" for line in plan)])
         return
     with loop.workspace.lock():
-        outcome = next_round(loop, accept_partial=accept_partial, push_next=not no_push)
+        outcome = next_round(loop, accept_partial=needed, push_next=not no_push)
     rows = {row["round"]: row for row in round_rows(loop)}
     lines = []
     if outcome.closed is not None:

@@ -71,6 +71,7 @@ class TaskCalls:
         data: Mapping[str, int | float | str] | None = None,
         annotated: bool | None = None,
         fields: Sequence[str] = TASK_FIELDS,
+        after: int = 0,
         page_size: int = 1000,
     ) -> list[Json]:
         """Return all tasks of a project that fit, in the order of their ids, a few fields of each.
@@ -85,6 +86,8 @@ class TaskCalls:
             True for tasks with an annotation that is not skipped, False for those without.
         fields : Sequence[str], optional
             What to return of each task; the fewer the faster.
+        after : int, optional
+            Only tasks with a higher id.
         page_size : int, optional
             Tasks a request.
 
@@ -93,10 +96,33 @@ class TaskCalls:
         list[dict]
             The tasks, each once, even when others write to the project meanwhile.
         """
-        conditions = [_condition(f"data.{name}", "equal", value) for name, value in (data or {}).items()]
+        conditions = _data_is(data)
         if annotated is not None:
             conditions.append(_condition("total_annotations", "greater" if annotated else "equal", 0))
-        return self._all_pages(project, conditions, {"include": ",".join(("id", *fields))}, page_size)
+        return self._all_pages(project, conditions, {"include": ",".join(("id", *fields))}, page_size, after)
+
+    def who_answered(
+        self, project: int, *, data: Mapping[str, int | float | str] | None = None, page_size: int = 1000
+    ) -> list[Json]:
+        """Return who answered or skipped each task, without its data and the results, which are large.
+
+        Parameters
+        ----------
+        project : int
+            Project id.
+        data : Mapping[str, int | float | str], optional
+            As in :meth:`tasks`.
+        page_size : int, optional
+            Tasks a request.
+
+        Returns
+        -------
+        list[dict]
+            ``id`` and ``annotations`` of all tasks that fit; each annotation with ``completed_by`` and
+            ``was_cancelled``, as in :meth:`annotated_tasks`.
+        """
+        fields = ("id", "annotations.completed_by", "annotations.was_cancelled")
+        return self._all_pages(project, _data_is(data), _annotations(fields), page_size)
 
     def annotated_tasks(
         self, project: int, *, data: Mapping[str, int | float | str] | None = None, page_size: int = 200
@@ -119,11 +145,9 @@ class TaskCalls:
             ``id`` and ``email``), ``lead_time`` (seconds or None), ``was_cancelled`` (skipped),
             ``created_at`` and ``updated_at``.
         """
-        conditions = [_condition(f"data.{name}", "equal", value) for name, value in (data or {}).items()]
-        conditions.append(_condition("total_annotations", "greater", 0))
-        fields = ["id", "data", *(f"annotations.{name}" for name in _ANNOTATION_FIELDS)]
-        options = {"fields": "all", "include": ",".join(fields), "expand": "annotations.completed_by"}
-        return self._all_pages(project, conditions, options, page_size)
+        conditions = [*_data_is(data), _condition("total_annotations", "greater", 0)]
+        fields = ("id", "data", *(f"annotations.{name}" for name in _ANNOTATION_FIELDS))
+        return self._all_pages(project, conditions, _annotations(fields), page_size)
 
     def task(self, task: int) -> Json:
         """Return one task with its annotations, predictions and drafts."""
@@ -202,11 +226,10 @@ class TaskCalls:
         )
 
     def _all_pages(
-        self, project: int, conditions: list[Json], options: dict[str, str], page_size: int
+        self, project: int, conditions: list[Json], options: dict[str, str], page_size: int, last: int = 0
     ) -> list[Json]:
         # Page numbers shift while tasks come and go; "the first ones after the last id" does not.
         found: list[Json] = []
-        last = 0
         while True:
             filters = {"conjunction": "and", "items": [*conditions, _condition("id", "greater", last)]}
             query = json.dumps({"filters": filters, "ordering": ["tasks:id"]})
@@ -219,6 +242,16 @@ class TaskCalls:
             if len(answer["tasks"]) >= answer["total"]:
                 return found
             last = answer["tasks"][-1]["id"]
+
+
+def _annotations(fields: Sequence[str]) -> dict[str, str]:
+    """Return the options of a request that has annotations among its fields."""
+    return {"fields": "all", "include": ",".join(fields), "expand": "annotations.completed_by"}
+
+
+def _data_is(data: Mapping[str, int | float | str] | None) -> list[Json]:
+    """Return the filters for tasks whose data has these values."""
+    return [_condition(f"data.{name}", "equal", value) for name, value in (data or {}).items()]
 
 
 def _condition(column: str, operator: str, value: int | float | str) -> Json:

@@ -1,10 +1,10 @@
 """What a dry run says, in every state that a workspace can be in."""
 
 import pytest
-from rounds import make_workspace
+from rounds import make_workspace, nobody
 from sqlalchemy import update
 
-import controller.plan as plan_module
+import controller.group as group_module
 from controller.group import GroupProgress
 from controller.plan import planned
 from controller.round import begin, close
@@ -38,9 +38,9 @@ def empty_pool(loop):
 def group(monkeypatch):
     """Say how far people are, in place of Label Studio."""
 
-    def say(answered):
-        progress = GroupProgress(1, 20, answered, {"ann@example.org": answered})
-        monkeypatch.setattr(plan_module, "group_progress", lambda *_: progress)
+    def say(answered, gone=0):
+        progress = GroupProgress(1, 20, answered, {"ann@example.org": answered}, gone)
+        monkeypatch.setattr(group_module, "group_progress", lambda *_: progress)
 
     return say
 
@@ -87,6 +87,23 @@ def test_a_complete_group_is_learned_from(asked, group):
     assert lines[-1] == "round 2 asks about 2 of 2 images, at most 250 regions"
     record(asked, 1, "pull", "merge")
     assert steps(planned(asked, 0.9, push_next=False)) == {1: LEARN}
+
+
+def test_a_group_without_tasks_is_only_given_up(asked, group):
+    record(asked, 1, "push")
+    asked = nobody(asked)
+    group(20, gone=20)
+    (line,) = planned(asked, 0.9, push_next=True)
+    assert line.startswith("refuse: Project 1 of http") and "--give-up" in line
+    assert steps(planned(asked, 0.0, push_next=False)) == {1: ["pull", "merge", *LEARN]}
+
+
+def test_without_label_studio_the_rest_is_said(asked):
+    record(asked, 1, "push")
+    first, *rest = planned(nobody(asked), 1.0, push_next=False)
+    assert first.startswith("ask how much of round 1 is answered, which fails now: ")
+    assert "did not answer" in first
+    assert steps(rest) == {1: ["pull", "merge", *LEARN]}
 
 
 def test_an_empty_pool_ends_it(asked, group):

@@ -52,6 +52,14 @@ class Asked:
     def read(self, task):
         return list(read_task(self.loop, 1, task, self.regions, self.images))
 
+    def copy(self, *results, **changes):
+        """A task that was made of what the region's own task holds."""
+        with self.loop.workspace.database.reading() as session:
+            image = session.get_one(Image, self.region.image_id)
+        place = {name: getattr(self.crop, name) for name in ("x", "y", "width", "height", "scale")}
+        data = {"region_id": self.region.id, "round": 1, "image": image.key, "place": place}
+        return self.task(*results, id=4711, data=data | changes)
+
     def choose(self, label, accepted=False):
         return class_result(self.loop.classes, label, accepted=accepted)
 
@@ -116,6 +124,19 @@ def test_a_region_asked_with_another_task(group):
         (row,) = group.read(group.task([group.choose(3)], **changes))
         assert isinstance(row, Problem)
         assert "none that round 1 asked with this task" in row.reason
+
+
+def test_an_answer_on_a_copy_of_the_task_is_an_answer(group):
+    (row,) = group.read(group.copy([group.choose(3)]))
+    assert isinstance(row, Answer)
+    assert (row.region_id, row.label) == (group.region.id, 3)
+
+
+def test_a_copy_that_shows_something_else_is_none(group):
+    place = group.copy()["data"]["place"]
+    for changes in ({"image": "train/other"}, {"place": place | {"x": place["x"] + 1}}, {"place": None}):
+        (row,) = group.read(group.copy([group.choose(3)], **changes))
+        assert isinstance(row, Problem)
 
 
 def unknown_label(group, task):

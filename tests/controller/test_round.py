@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from rounds import TINY, make_workspace
+from rounds import TINY, make_workspace, nobody
 from safetensors.torch import load_file
 
 import controller.round as rounds_module
@@ -21,16 +21,7 @@ from controller.round import (
 )
 from controller.steps import last_round, results
 from tenth.errors import ConfigurationError, LabelStudioUnreachable
-from tenth.label_studio.client import LabelStudioClient
 from tenth.workspace.database import Round
-
-
-def nobody(loop):
-    """Let the loop talk to a port on which nobody listens; waiting between attempts is left out."""
-    create_or_change(loop.workspace.folder, None, [("label_studio", "project", 1)])
-    loop = Loop.open(loop.workspace.folder)
-    loop.client = LabelStudioClient("http://127.0.0.1:9", "a" * 40, sleep=lambda _: None)
-    return loop
 
 
 def test_the_order_of_the_steps():

@@ -120,6 +120,12 @@ def test_who_did_how_much_and_what_is_left():
     assert "--accept-partial" not in nobody
 
 
+def test_tasks_that_are_gone_are_said():
+    progress = GroupProgress(3, 10, 6, {"ann@example.org": 4}, gone=2)
+    assert progress.lines()[2:] == ["      2  count as answered: their tasks were deleted", "      4  left"]
+    assert progress.to_dict()["gone"] == 2
+
+
 def test_a_table():
     assert table(["name", "n", "mIoU"], [["a", 1, 0.5], ["long name", 20, None]]) == [
         "name        n    mIoU",

@@ -313,6 +313,15 @@ def test_answers_are_pulled_with_who_and_how_long(client: LabelStudioClient, pro
     assert [task["id"] for task in client.tasks(project, annotated=True)] == ids[:9]
     assert [task["id"] for task in client.tasks(project, annotated=False)] == ids[9:]
     assert [task["cancelled_annotations"] for task in client.tasks(project)][10] == 1
+    assert [task["id"] for task in client.tasks(project, annotated=False, after=ids[10])] == [ids[11]]
+    seen = client.who_answered(project, data={"round": 1}, page_size=4)
+    assert [task["id"] for task in seen] == ids[::2]
+    assert set(seen[0]) == {"id", "annotations"}
+    (first,), (skip,), last = seen[0]["annotations"], seen[5]["annotations"], seen[-2]["annotations"]
+    assert (first["completed_by"]["email"], first["was_cancelled"]) == (client.whoami()["email"], False)
+    assert "result" not in first
+    assert skip["was_cancelled"] is True
+    assert len(last) == 1
     assert client.annotations(ids[0])[0]["completed_by"]["id"] == client.whoami()["id"]
     assert client.task(ids[0])["data"]["region_id"] == "r1-0000"
 

@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from killed_push import POINTS
 from streets import REPOSITORY, SETTINGS, Streets
 
-from controller.group import GroupIncomplete
+from controller.group import GroupIncomplete, group_progress
 from controller.labels import LabelMap, Source
 from controller.merge import asked_images, label_map_path
 from controller.oracle import Oracle
@@ -74,6 +75,7 @@ def test_two_rounds_on_the_command_line(streets_template: Path, surroundings: No
         "regions": regions,
         "answered": 0,
         "left": regions,
+        "gone": 0,
         "annotators": {},
     }
     assert streets.rows() == before
@@ -197,6 +199,63 @@ def test_an_incomplete_group_waits_and_a_part_can_be_enough(streets: Streets):
     assert round_rows(streets.open())[1]["pixel_share"] == pytest.approx(queried / (2 * 96 * 64))
     pulled = results(streets.open(), 1)["pull"]
     assert pulled == {"answers": 4, "problems": 0, "withdrawn": len(regions) - 4}
+
+
+def test_a_group_whose_tasks_are_all_gone_is_only_given_up(streets: Streets):
+    loop = streets.push()
+    regions = streets.regions()
+    loop.client.delete_tasks(loop.project, [region.task_id or 0 for region in regions[1:]])
+    progress = group_progress(streets.open(), 1)
+    assert (progress.answered, progress.gone) == (len(regions) - 1, len(regions) - 1)
+    loop.client.delete_tasks(loop.project, [regions[0].task_id or 0])
+    before = streets.rows()
+    document = streets.run("next-round", code=4)
+    assert document["error"] == "GroupGone"
+    assert "--give-up" in document["message"]
+    assert streets.rows() == before
+    given_up = streets.run("next-round", "--give-up", "--no-push")
+    assert (given_up["closed"]["round"], given_up["closed"]["answered"]) == (1, 0)
+
+
+def test_copies_hold_nothing_up_and_their_answers_count(streets: Streets):
+    loop = streets.push()
+    client = loop.client
+    answered, *others = streets.regions()
+    answer = [class_result(loop.classes, 2, accepted=False)]
+    data = [client.task(region.task_id or 0)["data"] for region in (answered, others[0])]
+    client.create_annotation(answered.task_id or 0, answer)
+    idle, used = client.import_tasks(loop.project, [{"data": each} for each in data])
+    client.create_annotation(used, answer)
+    progress = group_progress(streets.open(), 1)
+    assert (progress.answered, progress.gone) == (2, 0)
+    for region in others[1:]:
+        client.create_annotation(region.task_id or 0, answer)
+
+    next_round(streets.open(), push_next=False)
+    regions = streets.regions()
+    assert problem_rows(streets.open()) == []
+    assert {region.state for region in regions} == {"answered"}
+    left = {id_ for ids in streets.tasks().values() for id_ in ids}
+    assert left == {region.task_id for region in regions} - {others[0].task_id} | {used}
+    assert idle not in left
+
+
+def test_people_at_work_are_waited_for_without_a_write_and_without_their_pictures(streets: Streets):
+    streets.push()
+    streets.answer(2)
+    loop = streets.open()
+    request, sizes = loop.client.connection.request, []
+
+    def measured(*arguments: Any, **options: Any) -> httpx.Response:
+        response = request(*arguments, **options)
+        sizes.append(len(response.content))
+        return response
+
+    loop.client.connection.request = measured  # type: ignore[method-assign]
+    with loop.workspace.database.session(), pytest.raises(GroupIncomplete):  # a webhook is being put
+        next_round(loop)
+    assert len(sizes) == 1
+    assert sizes[0] < 400 * len(streets.regions())
 
 
 def brushes(streets: Streets, region: Region) -> list[dict[str, Any]]:
