@@ -111,10 +111,7 @@ class LabelMap:
         soft : bool
             Weigh pseudo-labels by their confidence; otherwise they count like people's labels.
         """
-        weights = self.confidence.astype(np.float32)
-        if not soft:
-            weights[self.source == Source.PSEUDO] = 1.0
-        return np.clip(weights, 0, 1)
+        return pixel_weights(self.source, self.confidence, soft=soft)
 
     def save(self, path: Path, made_of: str = "") -> None:
         """Write to an npz file, whole or not at all.
@@ -162,28 +159,59 @@ class LabelMap:
         DataError
             When the file is missing, broken or holds something else.
         """
-        wanted: dict[str, type[np.generic]] = {
-            "labels": np.uint8,
-            "source": np.uint8,
-            "confidence": np.float16,
-            "answer": np.int32,
-        }
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in wanted}
-        except Exception as error:  # a flipped bit makes zlib, zipfile and numpy raise anything
+        return cls(**load_arrays(path, *ARRAYS))
+
+
+ARRAYS: dict[str, type[np.generic]] = {
+    "labels": np.uint8,
+    "source": np.uint8,
+    "confidence": np.float16,
+    "answer": np.int32,
+}
+"""What a file of a label map holds."""
+
+
+def load_arrays(path: Path, *names: str) -> dict[str, npt.NDArray[Any]]:
+    """Read some of the arrays that `LabelMap.save` wrote: training has no use for most of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    *names : str
+        Parameters of `LabelMap`.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, broken or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names}
+    except Exception as error:  # a flipped bit makes zlib, zipfile and numpy raise anything
+        raise DataError(
+            f"{path} cannot be read as a label map ({error!r}). Restore it from a backup."
+        ) from error
+    for name, array in arrays.items():
+        kind = ARRAYS[name]
+        if array.dtype != kind or array.ndim != 2 or array.shape != arrays[names[0]].shape:
             raise DataError(
-                f"{path} cannot be read as a label map ({error!r}). Restore it from a backup."
-            ) from error
-        for name, kind in wanted.items():
-            array = arrays[name]
-            if array.dtype != kind or array.ndim != 2 or array.shape != arrays["labels"].shape:
-                raise DataError(
-                    f"{path}: '{name}' has shape {array.shape} and type {array.dtype}; "
-                    f"a label map needs (H, W) {np.dtype(kind)} like its other arrays. "
-                    "Restore it from a backup."
-                )
-        return cls(**arrays)
+                f"{path}: '{name}' has shape {array.shape} and type {array.dtype}; "
+                f"a label map needs (H, W) {np.dtype(kind)} like its other arrays. "
+                "Restore it from a backup."
+            )
+    return arrays
+
+
+def pixel_weights(
+    source: npt.NDArray[np.uint8], confidence: npt.NDArray[np.float16], *, soft: bool
+) -> npt.NDArray[np.float32]:
+    """Return `LabelMap.weights` of a map with this `source` and `confidence`."""
+    weights = confidence.astype(np.float32)
+    if not soft:
+        weights[source == Source.PSEUDO] = 1.0
+    return np.clip(weights, 0, 1)
 
 
 def merge_labels(

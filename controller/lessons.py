@@ -41,9 +41,9 @@ class TaughtWeighedImage(TaughtImage):
 
     source: WeighedImage | DiscountedImage
 
-    def load_weights(self) -> NDArray[np.float32]:
-        """Return how much each label counts, (H, W) float32 in 0..1."""
-        return self.source.load_weights()
+    def load_weighed(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Return what `load` does, and how much each label counts, (H, W) float32 in 0..1."""
+        return self.source.load_weighed()
 
 
 def unlabelled_images(loop: Loop, number: int) -> list[UnlabelledSample]:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from controller.labels import IGNORED_LABEL, LabelMap, RegionAnswer, Source, human_labels
+from controller.labels import (
+    IGNORED_LABEL,
+    LabelMap,
+    RegionAnswer,
+    Source,
+    human_labels,
+    load_arrays,
+    pixel_weights,
+)
 from controller.loop import Loop
 from controller.merging import NO_PSEUDO_LABELS, MergeOptions, calibrate, merge_answers
 from controller.pool import as_sample
@@ -40,12 +48,12 @@ class MergedImage:
 
     def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the picture (H, W, 3) and its labels (H, W), 255 = ignore."""
-        return self.sample.load_image(), LabelMap.load(self.labels).labels
+        return self.sample.load_image(), load_arrays(self.labels, "labels")["labels"]
 
     def load_answered(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return the picture (H, W, 3) and what people said about it (H, W), 255 elsewhere."""
-        merged = LabelMap.load(self.labels)
-        by_people = np.where(merged.source == Source.PSEUDO, np.uint8(IGNORED_LABEL), merged.labels)
+        merged = load_arrays(self.labels, "labels", "source")
+        by_people = np.where(merged["source"] == Source.PSEUDO, np.uint8(IGNORED_LABEL), merged["labels"])
         return self.sample.load_image(), by_people
 
 
@@ -55,9 +63,11 @@ class WeighedImage(MergedImage):
 
     soft: bool = False
 
-    def load_weights(self) -> NDArray[np.float32]:
-        """Return how much each pixel counts, (H, W) float32 in 0..1."""
-        return LabelMap.load(self.labels).weights(soft=self.soft)
+    def load_weighed(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Return what `load` does, and how much each pixel counts, (H, W) float32 in 0..1."""
+        merged = load_arrays(self.labels, "labels", "source", "confidence")
+        weights = pixel_weights(merged["source"], merged["confidence"], soft=self.soft)
+        return self.sample.load_image(), merged["labels"], weights
 
 
 def merge(loop: Loop, number: int) -> dict[str, Any]:

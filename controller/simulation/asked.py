@@ -38,9 +38,9 @@ class Learnable:
         """Return picture and labels."""
         return self.picture, self.labels
 
-    def load_weights(self) -> NDArray[np.float32]:
-        """Return how much each pixel counts."""
-        return self.weights
+    def load_weighed(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Return picture, labels and how much each pixel counts."""
+        return self.picture, self.labels, self.weights
 
 
 def totals(asked: Sequence[Asked]) -> dict[str, Any]:

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from controller.labels import LabelMap, RegionAnswer, Source, fixed_labels, human_labels, merge_labels
+from controller.merge import WeighedImage
 from tenth.errors import DataError
 from tenth.segmentation.crf import CRFOptions, dense_crf
+from tenth.segmentation.dataset import Sample
+from tenth.segmentation.images import write_png
 
 C, H, W = 3, 4, 6
 SUPERPIXELS = np.repeat(np.repeat(np.int32([[0, 1, 2], [3, 4, 5]]), 2, axis=0), 2, axis=1)
@@ -247,6 +250,30 @@ def test_broken_files_are_named(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(DataError, match=r"map\.npz"):
         LabelMap.load(path)
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_training_reads_no_more_of_a_file_than_it_needs(tmp_path, soft):
+    """Files that lack the rest show it."""
+    picture, path = np.zeros((1, 3, 3), np.uint8), tmp_path / "map.npz"
+    write_png(tmp_path / "picture.png", picture)
+    image = WeighedImage(Sample("pool/a", str(tmp_path / "picture.png"), None), path, soft)
+    arrays = {
+        "labels": np.array([[1, 2, 3]], np.uint8),
+        "source": np.array([[Source.PSEUDO, Source.HUMAN, Source.HUMAN]], np.uint8),
+        "confidence": np.array([[0.25, 0.5, 1]], np.float16),
+    }
+    np.savez(path, **arrays)
+    _, labels, weights = image.load_weighed()
+    assert labels.tolist() == [[1, 2, 3]]
+    assert weights.tolist() == [[0.25 if soft else 1.0, 0.5, 1.0]]
+    del arrays["confidence"]
+    np.savez(path, **arrays)
+    assert image.load_answered()[1].tolist() == [[255, 2, 3]]
+    np.savez(path, labels=arrays["labels"])
+    assert image.load()[1].tolist() == [[1, 2, 3]]
+    with pytest.raises(DataError, match=r"map\.npz cannot be read"):
+        image.load_weighed()
 
 
 @pytest.mark.parametrize(

@@ -300,7 +300,7 @@ def test_training_further_teaches_the_student_too(loop):
     assert models.info(result["version"]).parents == (large,)
     assert models.info(models.current()).training["unlabelled_images"] == 0
     assert not soft_label_folder(loop).exists()
-    weighed = [each for each in taught(training_images(loop, 1), None) if hasattr(each, "load_weights")]
+    weighed = [each for each in taught(training_images(loop, 1), None) if hasattr(each, "load_weighed")]
     assert {type(each) for each in weighed} == {TaughtWeighedImage}
     assert len(weighed) == 4  # two of the initial set, at labels.initial_weight, and two that were asked
 

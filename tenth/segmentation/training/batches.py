@@ -15,7 +15,7 @@ from tenth.segmentation.training.sources import (
     FULL,
     LabelledImage,
     SoftLabelledImage,
-    WeightedImage,
+    load_with_weights,
     quantised,
 )
 
@@ -110,14 +110,12 @@ class Batches:
 
     def _view(self, source: LabelledImage, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         """Return one image's part of each array of a batch."""
-        image, labels = source.load()
+        image, labels, weights = load_with_weights(source)
         change = self.augmentation.draw(labels.shape, rng)
         view: dict[str, NDArray[Any]] = {"labels": change.map(labels, IGNORE)}
         if self.weighted:
-            weights = np.full_like(labels, FULL)
-            if isinstance(source, WeightedImage):
-                weights = quantised(source.load_weights())
-            view["weights"] = change.map(weights, 0)
+            counts = np.full_like(labels, FULL) if weights is None else quantised(weights)
+            view["weights"] = change.map(counts, 0)
         if self.plain:
             view["images"], view["plain"] = change.image_and_plain(image)
         else:

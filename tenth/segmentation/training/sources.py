@@ -23,8 +23,11 @@ class LabelledImage(Protocol):
 class WeightedImage(LabelledImage, Protocol):
     """A labelled image some labels of which count less, as those of a model do."""
 
-    def load_weights(self) -> NDArray[np.float32]:
-        """Return how much each label counts, (H, W) float32, 0..1; it is rounded to whole 255ths."""
+    def load_weighed(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Return what `load` does and how much each label counts, (H, W) float32, 0..1.
+
+        Weights are rounded to whole 255ths.
+        """
 
 
 @runtime_checkable
@@ -67,9 +70,19 @@ class DiscountedImage:
         """Return the image (H, W, 3) uint8 RGB and its labels (H, W) uint8, 255 = ignore."""
         return self.image.load()
 
-    def load_weights(self) -> NDArray[np.float32]:
-        """Return the weight for every pixel, (H, W) float32."""
-        return np.full(self.load()[1].shape, self.weight, np.float32)
+    def load_weighed(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Return what `load` does, and the weight for every pixel, (H, W) float32."""
+        image, labels = self.load()
+        return image, labels, np.full(labels.shape, self.weight, np.float32)
+
+
+def load_with_weights(
+    source: LabelledImage,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32] | None]:
+    """Return image, labels and, where it has them, weights; it is loaded once."""
+    if isinstance(source, WeightedImage):
+        return source.load_weighed()
+    return *source.load(), None
 
 
 def quantised(weights: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -15,7 +15,12 @@ from tenth.errors import DataError
 from tenth.progress import Progress
 from tenth.segmentation.classes import IGNORE
 from tenth.segmentation.prefetch import prefetched
-from tenth.segmentation.training.sources import LabelledImage, SoftLabelledImage, WeightedImage, quantised
+from tenth.segmentation.training.sources import (
+    LabelledImage,
+    SoftLabelledImage,
+    load_with_weights,
+    quantised,
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ _Loaded = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8] | None, 
 
 def _checked(source: LabelledImage, place: int, classes: int, *, soft: bool) -> _Loaded:
     """Load an image, its labels, where it has them its weights in 255ths, and a digest of its soft labels."""
-    image, labels = source.load()
+    image, labels, weights = load_with_weights(source)
     name = getattr(source, "key", f"Image number {place}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise DataError(f"{name} is {image.shape} {image.dtype}; it has to be (height, width, 3) uint8 RGB.")
@@ -106,8 +111,8 @@ def _checked(source: LabelledImage, place: int, classes: int, *, soft: bool) -> 
             f"{name} has {wrong.size} pixels labelled {wrong.max()}, but the network has the classes "
             f"0 to {classes - 1}; correct the labels or use 255 to ignore them."
         )
-    weights = _weights(source, labels.shape, name) if isinstance(source, WeightedImage) else None
-    return image, labels, weights, _soft_digest(source, (classes, *labels.shape), name) if soft else b""
+    counts = None if weights is None else _quantised(weights, labels.shape, name)
+    return image, labels, counts, _soft_digest(source, (classes, *labels.shape), name) if soft else b""
 
 
 def _soft_digest(source: LabelledImage, shape: tuple[int, ...], name: str) -> bytes:
@@ -125,8 +130,7 @@ def _soft_digest(source: LabelledImage, shape: tuple[int, ...], name: str) -> by
     return hashlib.blake2b(np.ascontiguousarray(soft).data, digest_size=16).digest()
 
 
-def _weights(source: WeightedImage, shape: tuple[int, ...], name: str) -> NDArray[np.uint8]:
-    weights = source.load_weights()
+def _quantised(weights: NDArray[np.float32], shape: tuple[int, ...], name: str) -> NDArray[np.uint8]:
     if weights.dtype != np.float32 or weights.shape != shape:
         raise DataError(
             f"{name} is {shape} pixels, but its weights are {weights.shape} {weights.dtype}; "

@@ -23,8 +23,8 @@ class Fixed:
 class Weighed(Fixed):
     weights: np.ndarray | None = None
 
-    def load_weights(self):
-        return self.weights
+    def load_weighed(self):
+        return self.image, self.labels, self.weights
 
 
 def image(height=4, width=6, **labels):

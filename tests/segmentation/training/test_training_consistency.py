@@ -21,8 +21,9 @@ class AllOnes:
     def load(self):
         return self.source.load()
 
-    def load_weights(self):
-        return np.ones(self.source.load()[1].shape, np.float32)
+    def load_weighed(self):
+        image, labels = self.load()
+        return image, labels, np.ones(labels.shape, np.float32)
 
 
 @pytest.mark.parametrize("device", DEVICES)

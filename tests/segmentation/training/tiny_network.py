@@ -71,10 +71,10 @@ class HalfLabelled(ColourImage):
         labels[:, ::2] = 255
         return image, labels
 
-    def load_weights(self):
+    def load_weighed(self):
         weights = np.ones((self.height, self.width), np.float32)
         weights[: self.height // 2] = 0.5
-        return weights
+        return *self.load(), weights
 
 
 SHORT = TrainingOptions(
