@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,17 @@ from controller.lessons import measurable
 from controller.loop import Loop
 from controller.maps import View
 from controller.pool import as_sample, images_with_role
-from controller.score import Scored, read_scores, scores_file
+from controller.pool_end import NothingToAsk, end_of_pool, has_asked
+from controller.queries import Query, describe, store
+from controller.score import Scored, scores_of
 from controller.selection import budget_pixels, cap_regions
-from controller.strategies import RoundContext
+from controller.strategies import RoundContext, Strategy
 from controller.train import training_images
-from tenth.errors import ConfigurationError
-from tenth.label_studio.regions import crop_for
-from tenth.segmentation.guess import RegionGuess, region_guess
+from tenth.errors import ConfigurationError, DataError, TenthError, UnreadableFile
 from tenth.workspace.database import Answer, Image, Region, Round
 from tenth.workspace.names import superpixels_name
+
+log = logging.getLogger(__name__)
 
 COMMITTEE = 4
 """Members of a committee: the current model and up to three versions before it."""
@@ -42,43 +45,67 @@ class Chosen:
     regions: list[int]
 
 
+@dataclass
+class Group:
+    """The images of a round, as far as they have been looked at, and why others are left out.
+
+    Attributes
+    ----------
+    sizes : dict of str to (int, int)
+        Height and width of each image of which a region fits into the budget.
+    selected : dict of str to list of (int, float)
+        All their regions within the budget, with their scores.
+    queries : dict of str to dict of int to Query
+        Those of them that `selection.max_regions` leaves.
+    unreadable : list of UnreadableFile
+        Pictures that are missing or broken.
+    without_room : int
+        Images of which no region fits into the budget.
+    """
+
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    selected: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    queries: dict[str, dict[int, Query]] = field(default_factory=dict)
+    unreadable: list[UnreadableFile] = field(default_factory=list)
+    without_room: int = 0
+
+
 def choose_regions(loop: Loop, number: int) -> dict[str, Any]:
     """Take the most uncertain images of the pool and, in each, the most uncertain regions within the budget.
 
-    The superpixel maps are written first; regions, the images' new role and their sizes are committed
+    An image that cannot be read, or of which no region fits into the budget, stays in the pool, and the next
+    one takes its place. Arrays are written first; regions, the images' new role and their sizes are committed
     together.
 
     Raises
     ------
     ConfigurationError
-        When no superpixel of the group fits into the budget.
+        When no superpixel of a first group fits into the budget.
+    DataError
+        When no image of the pool can be read, or their storage cannot be reached.
+    NothingToAsk
+        When the pool is empty, or that is so of all that earlier groups have left of it.
     """
     with loop.workspace.database.session() as session:
         give_back(session, number)
         version = session.get_one(Round, number).model_version
-        pool = images_with_role(session, "pool")
-    scored = read_scores(scores_file(loop, number))
-    group = choose_group(loop, pool, scored)
+        if not images_with_role(session, "pool"):
+            raise NothingToAsk("every image of the pool has been asked")
+    scored = scores_of(loop, number)
     view = round_view(loop, number, version, scored)
-    chosen: dict[str, dict[int, Region]] = {}
-    sizes: dict[str, tuple[int, int]] = {}
-    for image in loop.progress.over(group, len(group), f"Round {number}: choosing regions", "image"):
-        found = choose_in_image(loop, image, view)
-        loop.workspace.arrays.save(superpixels_name(number, image.id), superpixels=found.superpixels)
-        chosen[image.key] = {region: describe(loop, number, image, found, region) for region in found.regions}
-        sizes[image.key] = found.shape
-    kept = cap_regions(
-        {key: [(id_, region.score) for id_, region in regions.items()] for key, regions in chosen.items()},
-        loop.config.selection.max_regions,
-    )
-    regions = [chosen[key][id_] for key, rows in kept.items() for id_, _ in rows]
-    if not regions:
-        raise ConfigurationError(
-            f"selection.budget = {loop.config.selection.budget} leaves no room for a single superpixel in "
-            f"the {len(group)} images of round {number}. Raise it, or make the superpixels smaller (size or "
-            f"count in [superpixels] of {loop.config.file})."
+    group = choose_group(loop, number, view, scored)
+    asked = [key for key, queries in group.queries.items() if queries]
+    if len(asked) < len(group.queries):
+        log.warning(
+            "selection.max_regions = %d has no region for %d images of round %d; they stay in the pool.",
+            loop.config.selection.max_regions,
+            len(group.queries) - len(asked),
+            number,
         )
-    return record(loop, number, sizes, regions)
+    sizes = {key: group.sizes[key] for key in asked}
+    regions = [store(loop, query, sizes[key]) for key in asked for query in group.queries[key].values()]
+    # The backend's guesses for these regions are made of the same probabilities as ours.
+    return {**record(loop, number, sizes, regions), "refined": "crf" in view.strategy.needs}
 
 
 def give_back(session: Session, number: int) -> None:
@@ -88,17 +115,83 @@ def give_back(session: Session, number: int) -> None:
     session.execute(asked.values(role="pool", round=None, height=None, width=None))
 
 
-def choose_group(loop: Loop, pool: list[Image], scored: Mapping[str, Scored]) -> list[Image]:
-    """Return the images to ask: those the strategy wants most, or spread ones in a cold start."""
-    known = {image.key: scored[image.key] for image in pool if image.key in scored}
+def choose_group(loop: Loop, number: int, view: View, scored: Mapping[str, Scored]) -> Group:
+    """Look at the images that the strategy wants most until the group is full, or none is left.
+
+    Raises what `choose_regions` does.
+    """
+    with loop.workspace.database.reading() as session:
+        pool = images_with_role(session, "pool")
     # What has no score beside others that have one could not be read, or has come since.
-    by_key = {image.key: image for image in pool if not known or image.key in known}
-    size = min(loop.config.selection.group_size, len(by_key))
-    # Without a model all scores are equal, and the group is spread over the pool.
-    scores = {key: known[key].score if known else 0.0 for key in by_key}
-    strategy = loop.strategy if known else loop.cold_start
-    looks = {key: row.descriptor for key, row in known.items() if row.descriptor.size}
-    return [by_key[key] for key in strategy.group(scores, looks, size)]
+    left = {image.key: image for image in pool if image.key in scored or not view.strategy.needs_model}
+    size = min(loop.config.selection.group_size, len(left))
+    group = Group()
+    with loop.progress.bar(size, f"Round {number}: choosing regions", "image") as bar:
+        while left and len(group.sizes) < size:
+            for key in most_wanted(view.strategy, left, scored, size):
+                if len(group.sizes) < size and look_at(loop, number, left.pop(key), view, group):
+                    bar.update()
+            if group.without_room and not group.sizes and not has_asked(loop):
+                break  # rather than through the whole pool, for a budget that is wrong
+    if not group.sizes:
+        raise end_of_pool(loop, none_chosen(loop, number, group))
+    return group
+
+
+def most_wanted(
+    strategy: Strategy, left: Mapping[str, Image], scored: Mapping[str, Scored], size: int
+) -> list[str]:
+    """Return the keys of up to `size` images that the strategy wants most of those that are left."""
+    known = {key: scored[key] for key in left if key in scored}
+    scores = {key: known[key].score if key in known else strategy.image_score(None) for key in left}
+    return strategy.group(scores, {key: row.descriptor for key, row in known.items()}, size)
+
+
+def look_at(loop: Loop, number: int, image: Image, view: View, group: Group) -> bool:
+    """Let an image join the group, if it can be asked about; tell whether it can."""
+    try:
+        found = choose_in_image(loop, image, view)
+    except UnreadableFile as error:
+        log.warning("Not asked about in round %d: %s", number, error)
+        group.unreadable.append(error)
+        return False
+    if not found.regions:
+        budget = loop.config.selection.budget
+        why = f"no superpixel of {image.source} fits into selection.budget = {budget}."
+        log.warning("Not asked about in round %d: %s", number, why)
+        group.without_room += 1
+        return False
+    join(loop, number, image, found, group)
+    return True
+
+
+def join(loop: Loop, number: int, image: Image, found: Chosen, group: Group) -> None:
+    """Put the regions of an image into the group, as many as `selection.max_regions` leaves it by now.
+
+    What an image keeps only shrinks as others join: a region that is left out here would not come back.
+    """
+    group.sizes[image.key] = found.shape
+    group.selected[image.key] = [(region, float(found.scores[region])) for region in found.regions]
+    kept = cap_regions(group.selected, loop.config.selection.max_regions)
+    group.queries[image.key] = {
+        region: describe(loop, number, image, region, found.superpixels, found.probabilities, score)
+        for region, score in kept[image.key]
+    }
+    if kept[image.key]:
+        loop.workspace.arrays.save(superpixels_name(number, image.id), superpixels=found.superpixels)
+    for key, rows in kept.items():
+        group.queries[key] = {region: group.queries[key][region] for region, _ in rows}
+
+
+def none_chosen(loop: Loop, number: int, group: Group) -> TenthError:
+    """Return the error that says why no image of the pool can be asked about."""
+    if not group.without_room:
+        return DataError(f"No image of the pool can be read. The first: {group.unreadable[0]}")
+    return ConfigurationError(
+        f"selection.budget = {loop.config.selection.budget} leaves no room for a single superpixel in "
+        f"the {group.without_room} images that round {number} could ask about. Raise it, or make the "
+        f"superpixels smaller (size or count in [superpixels] of {loop.config.file})."
+    )
 
 
 def round_view(loop: Loop, number: int, version: str | None, scored: Mapping[str, Scored]) -> View:
@@ -120,9 +213,7 @@ def round_view(loop: Loop, number: int, version: str | None, scored: Mapping[str
         passes=loop.config.selection.passes,
         seed=loop.config.selection.seed,
         context=RoundContext(
-            class_shares=class_shares(
-                {key: row.descriptor for key, row in scored.items() if row.descriptor.size}, classes
-            ),
+            class_shares=class_shares({key: row.descriptor for key, row in scored.items()}, classes),
             class_features=features,
             costs=learn_costs(given_answers(loop)),
         ),
@@ -158,56 +249,25 @@ def choose_in_image(loop: Loop, image: Image, view: View) -> Chosen:
     )
 
 
-def describe(loop: Loop, number: int, image: Image, found: Chosen, region: int) -> Region:
-    """Return the database row of one region: where it is, how it is shown, and what the model guesses."""
-    mask = found.superpixels == region
-    guess: RegionGuess | None = None
-    if found.probabilities is not None:
-        guess = region_guess(found.probabilities, mask)
-    crop = crop_for(mask, context=loop.config.label_studio.crop_context)
-    return Region(
-        id=f"r{number}-{image.id:06d}-{region:05d}",
-        round=number,
-        image_id=image.id,
-        superpixel=region,
-        area=int(mask.sum()),
-        score=float(found.scores[region]),
-        guess=None if guess is None else guess.label,
-        confidence=None if guess is None else guess.confidence,
-        parts=save_parts(loop, number, image, region, guess),
-        x=crop.x,
-        y=crop.y,
-        width=crop.width,
-        height=crop.height,
-        scale=crop.scale,
-        state="selected",
-    )
-
-
-def save_parts(loop: Loop, number: int, image: Image, region: int, guess: RegionGuess | None) -> str | None:
-    """Store which classes the model sees in a straddling region; return the arrays' name."""
-    if guess is None or guess.parts is None:
-        return None
-    name = f"parts/round-{number:03d}/{image.id:06d}-{region:05d}"
-    return loop.workspace.arrays.save(name, parts=guess.parts)
-
-
 def record(
     loop: Loop, number: int, sizes: dict[str, tuple[int, int]], regions: list[Region]
 ) -> dict[str, Any]:
     """Commit the group (the keys of `sizes`) and its regions; say what of the budget is left."""
+    selection = loop.config.selection
     with loop.workspace.database.session() as session:
+        current = session.get_one(Round, number)  # begun, maybe, with other settings
+        current.strategy, current.seed = selection.strategy, selection.seed
         for image in session.scalars(select(Image).where(Image.key.in_(sizes))):
             image.role, image.round = "asked", number
             image.height, image.width = sizes[image.key]
         session.add_all(regions)
     pixels = sum(height * width for height, width in sizes.values())
     queried = sum(region.area for region in regions)
-    share = loop.config.selection.budget
+    budgets = sum(budget_pixels(selection.budget, *size) for size in sizes.values())
     return {
         "images": len(sizes),
         "regions": len(regions),
         "queried_pixels": queried,
-        "remainder_pixels": sum(budget_pixels(share, *size) for size in sizes.values()) - queried,
+        "remainder_pixels": budgets - queried,
         "pixels": pixels,
     }

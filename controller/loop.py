@@ -7,9 +7,10 @@ import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from controller.maps import Division
-from controller.strategies import Strategy, build_strategy
+from controller.strategies import Strategy, accepted_options, build_strategy
 from tenth.errors import ConfigurationError
 from tenth.label_studio.client import LabelStudioClient
 from tenth.label_studio.crops import CropStore, build_crop_store
@@ -95,8 +96,13 @@ class Loop:
     def strategy(self) -> Strategy:
         """How regions are ranked once there is a model."""
         selection = self.config.selection
-        options = selection.model_dump(exclude={"strategy", "seed"})
-        return build_strategy(selection.strategy, selection.seed, **options)
+        return build_strategy(selection.strategy, selection.seed, **self.strategy_options)
+
+    @property
+    def strategy_options(self) -> dict[str, Any]:
+        """The settings of ``[selection]`` that the strategy has a parameter for."""
+        selection = self.config.selection
+        return accepted_options(selection.strategy, selection.model_dump(exclude={"strategy", "seed"}))
 
     @cached_property
     def cold_start(self) -> Strategy:

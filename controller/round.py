@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from controller.choose import choose_regions
 from controller.evaluate import evaluate
@@ -22,6 +22,7 @@ from controller.group import require_answers
 from controller.loop import Loop
 from controller.merge import merge, require_mergeable
 from controller.pool import register_images
+from controller.pool_end import NothingToAsk
 from controller.publish import publish
 from controller.pull import pull
 from controller.push import push
@@ -30,7 +31,7 @@ from controller.steps import StepFunction, last_round, results, run_steps
 from controller.strategies import require_pushable
 from controller.student import check_distillation, distill
 from controller.train import train
-from tenth.workspace.database import Image, Round
+from tenth.workspace.database import Image, Round, Step
 
 OPENING = (("score", score), ("choose", choose_regions), ("push", push))
 LEARNING = (("train", train), ("evaluate", evaluate), ("publish", publish))
@@ -93,8 +94,10 @@ def next_round(loop: Loop, *, accept_partial: float = 1.0, push_next: bool = Tru
         closed = asking
     if not push_next:
         return Outcome(closed, None, "no further group was asked for")
-    opened = open_next(loop)
-    return Outcome(closed, opened, "" if opened else "every image of the pool has been asked")
+    try:
+        return Outcome(closed, open_next(loop))
+    except NothingToAsk as error:
+        return Outcome(closed, None, str(error))
 
 
 def asking_round(loop: Loop) -> int | None:
@@ -129,14 +132,24 @@ def closing(loop: Loop, number: int) -> tuple[tuple[str, StepFunction], ...]:
     return (*CLOSING[: -len(LEARNING)], *learning(loop, number))
 
 
-def open_next(loop: Loop) -> int | None:
-    """Push the group of the round that is half opened, or of a new one; ``None`` when the pool is empty."""
+def open_next(loop: Loop) -> int:
+    """Push the group of the round that is half opened, or of a new one.
+
+    Raises
+    ------
+    NothingToAsk
+        When the pool is empty, or what is left of it cannot be asked about.
+    """
     current = last_round(loop)
     if current is None or current.state == "closed":
         if not pool_size(loop):
-            return None
+            raise NothingToAsk("every image of the pool has been asked")
         current = begin(loop, 1 if current is None else current.number + 1)
-    run_steps(loop, current.number, OPENING)
+    try:
+        run_steps(loop, current.number, OPENING)
+    except NothingToAsk:
+        forget(loop, current.number)  # images that come later are for a round that scores them
+        raise
     return current.number
 
 
@@ -172,6 +185,13 @@ def begin(loop: Loop, number: int) -> Round:
         )
         session.add(started)
         return started
+
+
+def forget(loop: Loop, number: int) -> None:
+    """Remove a round that has asked nothing, as if it had never begun."""
+    with loop.workspace.database.session() as session:
+        session.execute(delete(Step).where(Step.round == number))
+        session.execute(delete(Round).where(Round.number == number))
 
 
 def close(loop: Loop, number: int) -> None:

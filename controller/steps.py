@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from controller.loop import Loop
 from tenth.workspace.database import Round, Step
@@ -32,6 +32,12 @@ def run_steps(loop: Loop, number: int, steps: Iterable[tuple[str, StepFunction]]
         seconds = time.perf_counter() - started
         with loop.workspace.database.session() as session:
             session.add(Step(round=number, name=name, seconds=seconds, result=result))
+
+
+def forget_step(loop: Loop, number: int, name: str) -> None:
+    """Let `run_steps` run a step of a round again, whether it is recorded or not."""
+    with loop.workspace.database.session() as session:
+        session.execute(delete(Step).where(Step.round == number, Step.name == name))
 
 
 def results(loop: Loop, number: int) -> dict[str, dict[str, Any]]:

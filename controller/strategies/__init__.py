@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from controller.strategies.base import EntropyRanked, ImageMaps, Need, RoundContext, Strategy, Unit
@@ -66,9 +66,19 @@ def build_strategy(name: str, seed: int = 0, **options: Any) -> Strategy:
     ConfigurationError
         When there is no such strategy (the message names the nearest), or an option cannot be used.
     """
-    factory = STRATEGIES.get(name)
-    accepted = inspect.signature(factory).parameters
-    return factory(seed, **{key: value for key, value in options.items() if key in accepted})
+    return STRATEGIES.get(name)(seed, **accepted_options(name, options))
+
+
+def accepted_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the options that the strategy called `name` has a parameter for.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such strategy (the message names the nearest).
+    """
+    accepted = inspect.signature(STRATEGIES.get(name)).parameters
+    return {key: value for key, value in options.items() if key in accepted}
 
 
 __all__ = [
@@ -80,6 +90,7 @@ __all__ = [
     "Strategy",
     "StrategyFactory",
     "Unit",
+    "accepted_options",
     "build_strategy",
     "require_pushable",
 ]

@@ -89,7 +89,7 @@ class Strategy(Protocol):
 
     @property
     def needs_model(self) -> bool:
-        """Whether it wants class probabilities at all."""
+        """Whether it wants class probabilities at all; the pool is not scored for one that does not."""
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -134,7 +134,8 @@ class Strategy(Protocol):
         scores : mapping of str to float
             `image_score` of each image of the pool.
         descriptors : mapping of str to (K,) float32
-            What each image looks like to the network (`controller.maps.descriptor`); empty without a model.
+            What each image looks like to the network (`controller.maps.descriptor`); empty without a model,
+            and for a strategy that needs none.
         size : int
             Size of the group; a smaller pool is taken whole.
         """

@@ -1,26 +1,33 @@
 """The group and its regions: within the budget, the most uncertain, the same every time."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from rounds import answer, make_workspace
 from sqlalchemy import select
 
-from controller.choose import choose_regions, round_view
+import controller.round as rounds_module
+from controller.choose import Chosen, Group, choose_regions, join, round_view
 from controller.context import class_features
 from controller.initialize import create_or_change
 from controller.loop import Loop
 from controller.merge import MergedImage, merge
-from controller.pool import as_sample
-from controller.round import begin
+from controller.pool import as_sample, images_with_role
+from controller.pool_end import NothingToAsk
+from controller.queries import store
+from controller.round import OPENING, begin, close, open_next
 from controller.score import read_scores, score, scores_file
+from controller.selection import cap_regions
+from controller.steps import last_round, results, run_steps
 from controller.train import training_images
-from tenth.errors import ConfigurationError
+from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.crf import dense_crf
 from tenth.segmentation.guess import region_guess
 from tenth.segmentation.uncertainty import pixel_entropy, sum_by_region
-from tenth.workspace.database import Image, Region
+from tenth.workspace.database import Image, Region, Round
 from tenth.workspace.names import superpixels_name
 
 
@@ -147,6 +154,157 @@ def test_the_group_never_has_more_regions_than_allowed(learned):
     assert max(region.score for region in chosen(loop)) == scores[0]
 
 
+def by_hand(scores, regions):
+    """Return four regions, columns of an image of 8 × 8; each straddles two classes."""
+    superpixels = np.repeat(np.arange(4, dtype=np.int32), 2)[None].repeat(8, axis=0)
+    probabilities = np.full((12, 8, 8), 0.01, np.float32)
+    probabilities[2, :, ::2] = probabilities[5, :, 1::2] = 0.89
+    return Chosen((8, 8), superpixels, probabilities, np.array(scores, np.float64), regions)
+
+
+def test_the_cap_leaves_what_it_would_of_all_and_nothing_else_is_described_or_written(learned):
+    """The regions of an image in the strategy's order, which need not be that of their scores."""
+    loop = changed(learned, selection__max_regions=4)
+    found = [
+        by_hand([9, 2, 7, 1], [0, 3, 2]),
+        by_hand([6, 6, 6, 6], [1, 0]),
+        by_hand([3, 4, 8, 8], [1, 2, 3]),
+        by_hand([5, 0, 0, 0], [0]),
+    ]
+    expected = cap_regions(
+        {str(place): [(id_, each.scores[id_]) for id_ in each.regions] for place, each in enumerate(found)}, 4
+    )
+    assert [[id_ for id_, _ in rows] for rows in expected.values()] == [[0], [1], [1], [0]]
+    group = Group()
+    images = pool_of(loop)
+    join(loop, 1, images[0], found[0], group)
+    assert list(group.queries[images[0].key]) == [0, 3, 2]
+    join(loop, 1, images[1], found[1], group)
+    assert [list(group.queries[image.key]) for image in images[:2]] == [[0, 3], [1, 0]]
+    join(loop, 1, images[2], found[2], group)
+    assert [list(group.queries[image.key]) for image in images[:3]] == [[0], [1], [1, 2]]
+    join(loop, 1, images[3], found[3], group)
+    assert [list(queries) for queries in group.queries.values()] == [[0], [1], [1], [0]]
+    folder = loop.workspace.arrays.folder / "parts"
+    assert not folder.exists()
+    for queries in group.queries.values():
+        for query in queries.values():
+            name = store(loop, query, (8, 8)).parts
+            parts = loop.workspace.arrays.load(name)["parts"]
+            inside = np.repeat(np.arange(4), 2)[None].repeat(8, axis=0) == query.region.superpixel
+            assert (parts[~inside] == 255).all()
+            assert (parts[:, ::2][inside[:, ::2]] == 2).all() and (parts[:, 1::2][inside[:, 1::2]] == 5).all()
+    assert len(list(folder.rglob("*.npz"))) == 4
+
+
+def test_images_that_the_cap_leaves_nothing_wait_for_a_later_round(learned, caplog):
+    loop = changed(learned, selection__max_regions=1, selection__group_size=3, selection__strategy="sp")
+    for number in (1, 2, 3, 4):
+        caplog.clear()
+        result = choose(loop, number)
+        assert (result["images"], result["regions"], result["pixels"]) == (1, 1, 64 * 96)
+        assert len(asked_images(loop)) == number
+        assert ("max_regions = 1 has no region for" in caplog.text) == (number < 4)
+    assert len({region.image_id for region in chosen(loop)}) == 4
+
+
+def change(loop, image, content):
+    """Give an image of the pool another picture; the data set itself is shared by all tests."""
+    path = loop.workspace.folder / f"changed-{image.id}.png"
+    path.write_bytes(content)
+    with loop.workspace.database.session() as session:
+        session.get_one(Image, image.id).source = str(path)
+    return str(path)
+
+
+BROKEN = b"no picture"
+SMALL = bytes(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1])
+"""8 × 8 pixels, of which a tenth has no room for a superpixel."""
+
+
+def pool_of(loop):
+    with loop.workspace.database.reading() as session:
+        return images_with_role(session, "pool")
+
+
+def test_an_image_too_small_for_any_superpixel_makes_room_for_others(learned, caplog):
+    """With random regions, which draw it first again in every round."""
+    loop = changed(learned, selection__strategy="random-regions", selection__group_size=1)
+    order = loop.strategy.group({image.key: 0.0 for image in pool_of(loop)}, {}, 4)
+    first = next(image for image in pool_of(loop) if image.key == order[0])
+    source = change(loop, first, SMALL)
+    with pytest.raises(ConfigurationError, match=r"budget = 0\.1 leaves no room"):
+        choose(loop)  # nothing has been asked yet: who knows whether any image of the pool is large enough
+    loop = changed(loop, selection__group_size=2)
+    assert choose(loop, 1)["images"] == 2
+    assert f"no superpixel of {source} fits into selection.budget = 0.1" in caplog.text
+    assert {image.key for image in asked_images(loop).values()} == set(order[1:3])
+    loop = changed(loop, selection__group_size=1)
+    assert choose(loop, 2)["images"] == 1
+    assert [image.key for image in pool_of(loop)] == [first.key]
+    begin(loop, 3)
+    with pytest.raises(NothingToAsk, match=r"what is left of the pool .*budget = 0\.1 leaves no room"):
+        choose_regions(loop, 3)
+
+
+@pytest.mark.parametrize("content", [SMALL, BROKEN], ids=["small", "broken"])
+def test_a_pool_of_which_the_rest_cannot_be_asked_about_is_at_its_end(learned, monkeypatch, content):
+    """Not an error again and again, nor a round without regions; what comes later is asked about."""
+    monkeypatch.setattr(rounds_module, "OPENING", OPENING[:2])  # there is no Label Studio to push to
+    loop = changed(learned, selection__group_size=3, selection__strategy="sp")
+    assert open_next(loop) == 1
+    close(loop, 1)
+    (left,) = pool_of(loop)
+    good = Path(left.source).read_bytes()
+    change(loop, left, content)
+    for _ in range(2):
+        with pytest.raises(NothingToAsk, match="what is left of the pool cannot be asked about"):
+            open_next(loop)
+        assert last_round(loop).number == 1
+        assert results(loop, 2) == {}
+    change(loop, left, good)
+    assert open_next(loop) == 2
+    assert left.id in asked_images(loop)
+    close(loop, 2)
+    with pytest.raises(NothingToAsk, match="every image of the pool has been asked"):
+        open_next(loop)
+
+
+def test_a_strategy_that_is_changed_after_the_pool_was_scored_gets_scores_of_its_own(learned):
+    loop = changed(learned, selection__strategy="random-regions")
+    begin(loop, 1)
+    run_steps(loop, 1, (("score", score),))
+    assert results(loop, 1)["score"] == {"images": 0} and not scores_file(loop, 1).exists()
+    loop = changed(learned, selection__strategy="sp", selection__seed=5)
+    choose_regions(loop, 1)
+    scores = {key: row.score for key, row in read_scores(scores_file(loop, 1)).items()}
+    assert results(loop, 1)["score"]["images"] == len(scores) == 4
+    best = sorted(scores, key=lambda key: -scores[key])[:2]
+    assert {image.key for image in asked_images(loop).values()} == set(best)
+    with loop.workspace.database.reading() as session:
+        current = session.get_one(Round, 1)
+    assert (current.strategy, current.seed) == ("sp", 5)
+
+
+def test_killed_while_scoring_again_it_scores_the_others_before_it_chooses(learned):
+    loop = changed(learned, selection__group_size=1)
+    begin(loop, 1)
+    run_steps(loop, 1, (("score", score),))
+    expected = read_scores(scores_file(loop, 1))
+    scores_file(loop, 1).unlink()  # as if made with other options
+    last = pool_of(loop)[-1]
+    source = last.source
+    with loop.workspace.database.session() as session:
+        session.get_one(Image, last.id).source = "nonsense://a.png"
+    with pytest.raises(DataError, match="nonsense"):
+        choose_regions(loop, 1)
+    with loop.workspace.database.session() as session:
+        session.get_one(Image, last.id).source = source
+    assert len(read_scores(scores_file(loop, 1))) == 3 and results(loop, 1) == {}
+    run_steps(loop, 1, (("score", score), ("choose", choose_regions)))
+    assert read_scores(scores_file(loop, 1)).keys() == expected.keys()
+
+
 def described(loop):
     return [
         (each.id, each.superpixel, each.area, each.score, each.guess, each.confidence, each.x, each.scale)
@@ -186,6 +344,20 @@ def test_a_budget_without_room_for_a_superpixel_is_refused(learned):
     assert choose_regions(loop, 1)["regions"] > 0
 
 
+def test_a_cold_start_does_without_pictures_that_cannot_be_read(tmp_path, caplog):
+    loop = make_workspace(tmp_path, scenes=(6, 0, 0), initial=0)
+    pool = pool_of(loop)
+    Path(pool[1].source).write_bytes(b"no picture")
+    Path(pool[4].source).unlink()
+    assert choose(loop)["images"] == 2
+    assert pool[1].source in caplog.text and pool[4].source in caplog.text
+    assert not {pool[1].id, pool[4].id} & asked_images(loop).keys()
+    for image in pool:
+        Path(image.source).write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"No image of the pool can be read\. The first: .*"):
+        choose_regions(loop, 1)
+
+
 def test_a_cold_start_asks_without_a_model(tmp_path):
     loop = make_workspace(tmp_path / "a", scenes=(6, 0, 0), initial=0)
     result = choose(loop)
@@ -208,3 +380,8 @@ def test_a_cold_start_asks_without_a_model(tmp_path):
     other = changed(loop, selection__seed=1)
     choose_regions(other, 1)
     assert {region.id for region in chosen(other)} != {region.id for region in regions}
+
+
+@pytest.mark.parametrize(("strategy", "refined"), [("sp-crf", True), ("tenth", False)])
+def test_it_says_whether_the_guesses_are_of_refined_probabilities(learned, strategy, refined):
+    assert choose(changed(learned, selection__strategy=strategy))["refined"] is refined
