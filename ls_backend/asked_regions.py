@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tenth.errors import DataError
 from tenth.label_studio.regions import RegionCrop
-from tenth.workspace.database import Image, Region, Round
+from tenth.workspace.database import Image, Region, Round, Step
 from tenth.workspace.names import superpixels_name
 from tenth.workspace.workspace import Workspace
 
@@ -40,6 +40,8 @@ class AskedRegion:
         How sure it was, 0..1.
     parts : str or None
         Name of the classes that it saw in a straddling region, in the array store.
+    refined : bool
+        Whether the strategy that asked saw the CRF's probabilities, so that guesses are of them.
     """
 
     id: str
@@ -51,6 +53,7 @@ class AskedRegion:
     guess: int | None
     confidence: float
     parts: str | None
+    refined: bool
 
     def mask(self, superpixels: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return its pixels in its image's superpixel map (H, W).
@@ -69,9 +72,10 @@ class AskedRegion:
 def asked_regions(workspace: Workspace, ids: Collection[str]) -> dict[str, AskedRegion]:
     """Return the regions of these ids by id; ids that nobody asked about are left out."""
     query = (
-        select(Region, Image.source, Round.model_version)
+        select(Region, Image.source, Round.model_version, Step.result)
         .join(Image, Image.id == Region.image_id)
         .join(Round, Round.number == Region.round)
+        .outerjoin(Step, (Step.round == Region.round) & (Step.name == "choose"))
         .where(Region.id.in_(ids))
     )
     with workspace.database.reading() as session:
@@ -87,6 +91,7 @@ def asked_regions(workspace: Workspace, ids: Collection[str]) -> dict[str, Asked
             region.guess,
             region.confidence or 0.0,
             region.parts,
+            (chosen or {}).get("refined", True),  # rounds of before this was kept
         )
-        for region, source, version in rows
+        for region, source, version, chosen in rows
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,6 @@ from tenth.label_studio.regions import region_prediction
 from tenth.label_studio.results import image_predictions
 from tenth.segmentation.guess import RegionGuess, region_guess
 from tenth.segmentation.images import read_image
-from tenth.segmentation.refine import Regions
 from tenth.segmentation.superpixels import slic
 from tenth.workspace.workspace import Workspace
 
@@ -48,7 +47,7 @@ class _Wish:
 
 @dataclass(frozen=True)
 class _Maps:
-    """What the model sees in an image, and its regions."""
+    """What the strategy that asked would see in an image by the model, and its regions."""
 
     probabilities: NDArray[np.float32]
     superpixels: NDArray[np.int32]
@@ -66,7 +65,7 @@ class Predictions:
     images : TaskImages
         Reads the pictures of whole-image tasks.
     crf : CrfProcess
-        Refines the network's probabilities.
+        Refines the network's probabilities: of whole images, and of regions that were chosen by refined ones.
     """
 
     def __init__(self, workspace: Workspace, models: ModelCache, images: TaskImages, crf: CrfProcess) -> None:
@@ -171,7 +170,10 @@ class Predictions:
     def _maps(self, region: AskedRegion, model: ServedModel, deadline: float) -> _Maps:
         superpixels = self._workspace.arrays.load(region.superpixels)["superpixels"]
         image = read_image(region.source)
-        return _Maps(self._refined(image, model, lambda: superpixels, deadline), superpixels)
+        probabilities = self._network(image, model, deadline)
+        if region.refined:
+            probabilities = self._crf.refine(probabilities, image, lambda: superpixels, deadline)
+        return _Maps(probabilities, superpixels)
 
     def _whole_image(self, task: Task, model: ServedModel, label_config: str, deadline: float) -> Prediction:
         control = brush_control(label_config)
@@ -180,21 +182,15 @@ class Predictions:
         if not isinstance(source, str) or not source:
             raise DataError(f"The task's data have no address of a picture under {control.key!r}.")
         image = self._images.load(source)
-        probabilities = self._refined(image, model, lambda: self._divide(image), deadline)
+        probabilities = self._network(image, model, deadline)
+        probabilities = self._crf.refine(probabilities, image, lambda: self._divide(image), deadline)
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         score = float(probabilities.max(axis=0).mean(dtype=np.float64))
         return control.fit(image_predictions(labels, model.classes, model.version, min(1.0, score)))
 
-    def _refined(
-        self,
-        image: NDArray[np.uint8],
-        model: ServedModel,
-        superpixels: Callable[[], Regions],
-        deadline: float,
-    ) -> NDArray[np.float32]:
+    def _network(self, image: NDArray[np.uint8], model: ServedModel, deadline: float) -> NDArray[np.float32]:
         with turn(self._turn, deadline):
-            probabilities = model.predictor.probabilities(image)
-        return self._crf.refine(probabilities, image, superpixels, deadline)
+            return model.predictor.probabilities(image)
 
     def _divide(self, image: NDArray[np.uint8]) -> NDArray[np.int32]:
         settings = self._workspace.config.superpixels

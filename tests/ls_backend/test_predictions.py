@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from backend_world import CLASSES, PASSWORD, PROJECT, SUPERPIXELS, USER, World, refined
+from backend_world import CLASSES, PASSWORD, PROJECT, SUPERPIXELS, USER, World, picture, refined
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -18,7 +18,8 @@ from tenth.label_studio.brush import decode_rle
 from tenth.label_studio.configs import image_config, region_config
 from tenth.label_studio.regions import crop_for, region_prediction
 from tenth.segmentation.guess import region_guess
-from tenth.workspace.database import Image, Region, Round
+from tenth.segmentation.inference import Predictor
+from tenth.workspace.database import Image, Region, Round, Step
 
 AUTH = (USER, PASSWORD)
 UID = f"{PROJECT}.1795358877"
@@ -149,6 +150,22 @@ def test_the_guess_that_was_pushed_stays(client: FlaskClient, world: World):
     (result,) = ask(client, [region_task(world, 1, 5)])
     expected = region_guess(refined(world, 1, world.second), SUPERPIXELS == 5)
     assert result["score"] == pytest.approx(expected.confidence, abs=1e-5)
+
+
+@pytest.mark.parametrize("refined_when_asked", [True, False])
+def test_another_version_guesses_by_what_the_strategy_that_asked_saw(
+    client: FlaskClient, world: World, refined_when_asked: bool
+):
+    with world.workspace.database.session() as session:
+        session.add(Step(round=1, name="choose", seconds=1.0, result={"refined": refined_when_asked}))
+    (result,) = ask(client, [region_task(world, 1, 5)])
+    network = Predictor(world.workspace.models.load(world.first).network).probabilities(picture(1))
+    confidences = {
+        True: region_guess(refined(world, 1, world.first), SUPERPIXELS == 5).confidence,
+        False: region_guess(network, SUPERPIXELS == 5).confidence,
+    }
+    assert abs(confidences[True] - confidences[False]) > 1e-3  # or it does not show which
+    assert result["score"] == pytest.approx(confidences[refined_when_asked], abs=1e-5)
 
 
 def test_a_publish_changes_nothing_until_the_group_is_closed(client: FlaskClient, world: World):
