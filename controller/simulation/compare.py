@@ -116,8 +116,9 @@ class Comparison:
 
     def reference(self, seed: int) -> Reference:
         """Return the models of a seed that all strategies share."""
-        folder = self.folder / "reference"
-        return Reference(self.simulation, self.splits(seed), self.classes, seed, folder, self.progress)
+        splits, folder = self.splits(seed), self.folder / "reference"
+        simulation = self.simulation.within(len(splits.pool))
+        return Reference(simulation, splits, self.classes, seed, folder, self.progress)
 
     def perform(self, runs: Sequence[Run]) -> list[dict[str, Any]]:
         """Do all runs and return all rows; rows are written after every round.
@@ -131,13 +132,11 @@ class Comparison:
         for run in runs:
             check_run(run, self.simulation, len(self.classes))
             self._require_same_run(run)
-        rounds = sum(self.simulation.rounds_of(len(self.splits(run.seed).pool)) for run in runs)
+        rounds = sum(self.reference(run.seed).simulation.groups for run in runs)
         with self.progress.bar(rounds, "All runs", "round") as bar:
             for run in runs:
-                splits = self.splits(run.seed)
-                reference = self.reference(run.seed)
                 bounds = self.add_bounds(run.seed) if self.bounds else None
-                self._perform(run, splits, reference, bounds, bar)
+                self._perform(run, self.reference(run.seed), bounds, bar)
         return self.rows
 
     def summary(self) -> list[dict[str, Any]]:
@@ -165,12 +164,11 @@ class Comparison:
                 "Give the same settings to go on with it, or name another file with --out."
             )
 
-    def _perform(
-        self, run: Run, splits: Splits, reference: Reference, bounds: Bounds | None, bar: Bar
-    ) -> None:
-        folder = self.folder / f"{run.strategy}-{digest(self.simulation.identity(), run.identity())}"
+    def _perform(self, run: Run, reference: Reference, bounds: Bounds | None, bar: Bar) -> None:
+        simulation, splits = reference.simulation, reference.splits
+        folder = self.folder / f"{run.strategy}-{digest(simulation.identity(), run.identity())}"
         curve = Curve(
-            self.simulation,
+            simulation,
             run,
             splits,
             self.classes,

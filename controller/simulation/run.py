@@ -56,7 +56,7 @@ class Curve:
     Parameters
     ----------
     simulation : Simulation
-        What all runs share.
+        What all runs share, within the pool.
     run : Run
         What this one is.
     splits : Splits
@@ -104,8 +104,6 @@ class Curve:
     def rounds(self) -> Iterator[dict[str, Any]]:
         """Yield the record of each round, from disk or newly made."""
         for number in range(1, self.simulation.groups + 1):
-            if not self._pool():
-                return
             record = self._restore(number)
             if record is None:
                 record = self._round(number)
@@ -313,7 +311,7 @@ class Curve:
         """Train on or again; return the seconds of the training, and those that this call spent on it."""
         recipe, simulation, seed = self.run.recipe, self.simulation, self.run.seed
         steps, order = simulation.steps_of(number), seed + 1000 * number
-        if recipe.restart and number == simulation.rounds_of(len(self.splits.pool)):
+        if recipe.restart and number == simulation.groups:
             steps, order = simulation.all_steps, seed
             start = network_of(simulation, len(self.classes), seed, pretrained=True)
             self.network.load_state_dict(start.state_dict())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from controller.merging import NO_PSEUDO_LABELS
@@ -91,7 +91,8 @@ class Simulation:
         Images of the initial set; 0 starts from a network that knows the classes, as in a transfer from
         another data set.
     groups, group_size : int
-        Number of groups, and images in each; a last group takes what is left.
+        Number of groups, and images in each; a last group takes what is left, and a small pool has fewer
+        (`within`).
     region_size : int
         Mean pixels of a superpixel.
     initial_steps, round_steps : int
@@ -157,9 +158,9 @@ class Simulation:
         ends = [total * sum(images[:round_]) // sum(images) for round_ in (number - 1, number)]
         return max(1, ends[1] - ends[0])
 
-    def rounds_of(self, pool: int) -> int:
-        """Return the rounds of a run on a pool of so many images: a small one is asked about in fewer."""
-        return min(self.groups, -(-pool // self.group_size))
+    def within(self, pool: int) -> Simulation:
+        """Return the same with only as many groups as there are in a pool of so many images."""
+        return replace(self, groups=min(self.groups, -(-pool // self.group_size)))
 
     def identity(self, *, of: Literal["run", "bound", "initial"] = "run") -> dict[str, Any]:
         """Return what the result depends on, as JSON; a bound does not depend on how regions are asked."""

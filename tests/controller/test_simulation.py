@@ -33,7 +33,7 @@ from controller.simulation.images import (
 )
 from controller.simulation.recipes import ANSWERS, OURS, recipe_of
 from controller.simulation.results import ROW, relative
-from controller.simulation.settings import Recipe, Run
+from controller.simulation.settings import Recipe, Run, Simulation
 from controller.simulation.strategy_options import divide_options
 from controller.strategies import build_strategy
 from tenth.errors import ConfigurationError, DataError
@@ -167,6 +167,36 @@ def test_ratio_and_share_of_the_gap():
     row = {"miou_test": 0.5, "initial_miou_test": 0.4, "full_label_miou_test": 0.6}
     assert relative(row) == pytest.approx({"ratio": 5 / 6, "gap_closed": 0.5})
     assert relative(row | {"full_label_miou_test": None}) == {"ratio": None, "gap_closed": None}
+
+
+def test_a_small_pool_has_fewer_groups():
+    simulation = Simulation("streets")  # six groups of 56
+    assert simulation.within(331) == simulation
+    small = simulation.within(114)
+    assert small == replace(simulation, groups=3)
+    assert [small.steps_of(number) for number in (1, 2, 3)] == [186, 300, 414]  # 92, 148 and 204 images
+    assert small.all_steps == 600 + 900
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_all_are_trained_as_long_where_the_pool_ends_early(streets, tmp_path, monkeypatch, restart):
+    """A pool of eight has two groups of seven and one, not six."""
+    steps = {"initial": [], "run": []}
+
+    def recording(name):
+        def recorded(network, images, options, *rest):
+            steps[name].append(options.iterations)
+            return learn(network, images, options, *rest)
+
+        return recorded
+
+    monkeypatch.setattr("controller.simulation.bounds.learn", recording("initial"))
+    monkeypatch.setattr("controller.simulation.run.learn", recording("run"))
+    run = Run("random-regions", 0, 0.4, recipe=replace(ANSWERS, restart=restart))
+    Comparison(tiny(streets, groups=6, group_size=7), tmp_path / "r.json").perform([run])
+    initial, *bounds = sorted(steps["initial"])
+    assert (initial, bounds) == (4, [8, 8])
+    assert (steps["run"][-1] if restart else initial + sum(steps["run"])) == 8
 
 
 @pytest.mark.parametrize("restart", [False, True])
