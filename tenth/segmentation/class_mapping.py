@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from tenth.errors import ConfigurationError, DataError
@@ -73,40 +71,11 @@ class ClassMapping:
         """How many source classes each target has, (Ct,); they sum to the length of `rows`."""
         return [len(parts) for parts in self.targets.values()]
 
-    def map_probabilities(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Add up the probabilities of each target's sources, then let each pixel sum to 1 again.
-
-        Parameters
-        ----------
-        probabilities : ndarray
-            (Cs, H, W) float, a probability of each source class.
-
-        Returns
-        -------
-        ndarray
-            (Ct, H, W) float32; equal shares where nothing but dropped classes is probable.
-
-        Raises
-        ------
-        DataError
-            When there are other than Cs maps.
-        """
-        if probabilities.ndim != 3 or len(probabilities) != len(self.sources):
-            raise DataError(
-                f"Probabilities of shape {probabilities.shape} do not fit {len(self.sources)} source "
-                f"classes; ({len(self.sources)}, height, width) is needed."
-            )
-        parts = np.split(probabilities[self.rows].astype(np.float64), np.cumsum(self.sizes)[:-1])
-        summed = np.stack([part.sum(0) for part in parts])
-        total = summed.sum(0)
-        shares = np.full(summed.shape, 1 / len(summed))
-        np.divide(summed, total, out=shares, where=total > 0)
-        return shares.astype(np.float32)
-
     def mapped_logits(self, logits: Tensor) -> Tensor:
         """Return the targets' logits (N, Ct, H, W) from those of all source classes (N, Cs, H, W).
 
-        Their softmax is what `map_probabilities` makes of the softmax of `logits`.
+        Their softmax is that of `logits`, with the probabilities of each target's sources added up, those
+        without a target dropped, and each pixel's sum 1 again.
         """
         return grouped_logsumexp(logits[:, self.rows], self.sizes)
 
