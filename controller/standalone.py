@@ -14,7 +14,7 @@ import torch
 from controller.simulation.images import LabelledPicture, load_pictures
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset, Sample
-from tenth.segmentation.distillation.losses import DistillationLoss
+from tenth.segmentation.distillation.losses import DistillationLoss, warn_of_two_classes
 from tenth.segmentation.distillation.teachers import describe
 from tenth.segmentation.evaluation import evaluate
 from tenth.segmentation.inference import ImagePredictor, Predictor
@@ -101,6 +101,8 @@ def prepare(
     options = job.options(distillation)
     spec = NetworkSpec(job.network, len(dataset.classes), job.network_options)
     spec.build()
+    if distillation is not None:
+        warn_of_two_classes(distillation.form, spec.classes)
     make_output_folder(job.out)
     return spec, options
 

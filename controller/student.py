@@ -17,7 +17,7 @@ from controller.teachers import check_teachers, load_teachers
 from controller.train import architecture, fit_network, training_images
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
-from tenth.segmentation.distillation.losses import USUAL_WEIGHTS
+from tenth.segmentation.distillation.losses import USUAL_WEIGHTS, warn_of_two_classes
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
     Keyed,
@@ -50,6 +50,7 @@ def check_distillation(loop: Loop) -> None:
         student_spec(loop).build(pretrained=False)
     except ConfigurationError as error:
         raise ConfigurationError(f"[distill] student in {loop.config.file}: {error}") from error
+    warn_of_two_classes(settings.form, len(loop.classes))
     check_teachers(loop)
     if settings.max_loss < 1 and not loop.labelled_split(loop.config.data.val_split):
         raise ConfigurationError(

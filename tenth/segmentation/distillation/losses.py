@@ -7,6 +7,7 @@ pixels *and* classes (``kl_div(reduction="mean")`` of PyTorch 1 and 2); by the u
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +20,6 @@ from tenth.errors import ConfigurationError
 from tenth.segmentation.distillation.ensemble import check_temperature
 from tenth.segmentation.distillation.relations import channel_wise, relational
 from tenth.segmentation.networks import ScaledLogits
-from tenth.segmentation.training.loss import segmentation_loss
 
 Direction = Literal["teacher-student", "student-teacher"]
 Reduction = Literal["pixels-classes", "pixels"]
@@ -27,6 +27,8 @@ Form = Literal["kl", "cwd", "dist"]
 
 USUAL_WEIGHTS: dict[Form, float] = {"kl": 100.0, "cwd": 3.0, "dist": 1.0}
 """λ by form: the thesis's, by pixels and classes; those of the papers on segmentation."""
+
+log = logging.getLogger(__name__)
 
 LEAST_PROBABILITY = 1e-8
 """The teacher's probabilities are raised to it before their logarithm is taken."""
@@ -85,6 +87,16 @@ def resize_soft(soft: Tensor, inside: Tensor | None, height: int, width: int) ->
     share = F.adaptive_avg_pool2d(whole[:, None], (height, width))
     mean = F.adaptive_avg_pool2d(soft * whole[:, None], (height, width))
     return mean / torch.where(share > 0, share, torch.ones_like(share)), share[:, 0] > 0
+
+
+def warn_of_two_classes(form: Form, classes: int) -> None:
+    """Warn where ``"dist"`` would teach half of what it teaches elsewhere; see `relational`."""
+    if form == "dist" and classes == 2:
+        log.warning(
+            "Soft labels of two classes teach little in form = 'dist': half of that loss is how the classes "
+            "of a pixel relate, and of two it says only which is likelier, without a gradient. Take form = "
+            "'kl'."
+        )
 
 
 @dataclass(frozen=True)
@@ -151,35 +163,6 @@ class DistillationLoss:
                     f"There is no {name} '{getattr(self, name)}'; choose {' or '.join(known)}."
                 )
 
-    def __call__(
-        self,
-        outputs: Sequence[ScaledLogits],
-        labels: Tensor,
-        soft: Tensor,
-        inside: Tensor | None = None,
-        class_weights: Tensor | None = None,
-    ) -> Tensor:
-        """Return Σ w (hard_weight · CE + λ · soft part) over the outputs, each at its own resolution.
-
-        Parameters
-        ----------
-        outputs : sequence of ScaledLogits
-            What ``training_outputs`` returned.
-        labels : Tensor
-            (N, H, W) integers, 255 = ignore: left out of the cross-entropy, but not of the soft part, which
-            needs no annotator.
-        soft : Tensor
-            (N, C, H, W) float32, the teachers' probabilities.
-        inside : Tensor, optional
-            (N, H, W) bool, false in the padding, which counts in neither part.
-        class_weights : Tensor, optional
-            (C,) float32, of the cross-entropy, and of the soft part where that is `class_weighted`.
-        """
-        loss = torch.zeros((), device=soft.device)
-        if self.hard_weight:
-            loss = loss + self.hard_weight * segmentation_loss(outputs, labels, class_weights)
-        return loss + self.soft(outputs, soft, inside, class_weights)
-
     def soft(
         self,
         outputs: Sequence[ScaledLogits],
@@ -187,12 +170,18 @@ class DistillationLoss:
         inside: Tensor | None = None,
         class_weights: Tensor | None = None,
     ) -> Tensor:
-        """Return the part that the soft labels make up, λ included: what to add to any loss of the labels.
+        """Return λ · Σ w · soft part over the outputs: what to add to ``hard_weight`` times the labels' loss.
 
         Parameters
         ----------
-        outputs, soft, inside, class_weights
-            As in a call.
+        outputs : sequence of ScaledLogits
+            What ``training_outputs`` returned, each to be compared at its own resolution.
+        soft : Tensor
+            (N, C, H, W) float32, the teachers' probabilities; also where there is no label.
+        inside : Tensor, optional
+            (N, H, W) bool, false in the padding, which does not count.
+        class_weights : Tensor, optional
+            (C,) float32, of the cross-entropy; they count where the loss is `class_weighted`.
         """
         loss = torch.zeros((), device=soft.device)
         if self.weight:

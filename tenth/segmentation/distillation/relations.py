@@ -10,6 +10,7 @@ from torch import Tensor
 
 _NOWHERE = -1e4  # as a logarithm: e to the power of it is 0, and unlike -inf it multiplies with 0
 _EPSILON = 1e-8
+_CONSTANT = 1e-4  # what varies by less than this share of itself does so by rounding
 _POSITIONS = (0, 2, 3)
 
 
@@ -45,6 +46,8 @@ def relational(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     Probabilities need not be equal, only correlated: 1 − Pearson's correlation over the classes, mean over
     the pixels, plus 1 − the correlation over the pixels of the batch, mean over the classes.
 
+    Of two classes the former is 1 or −1, as both hold the same one likelier or not, and has no gradient.
+
     Parameters
     ----------
     student, teacher : Tensor
@@ -59,25 +62,33 @@ def relational(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     """
     weight = counted[:, None].to(student.dtype)
     pixels = weight.sum().clamp_min(1)
-    between = _cosine(_centred(student, (1,)), _centred(teacher, (1,)), (1,))
-    ours, theirs = (
-        (each - (each * weight).sum(_POSITIONS, keepdim=True) / pixels) * weight
-        for each in (student, teacher)
-    )
-    within = _cosine(ours, theirs, _POSITIONS)
+    over_classes = (each - each.mean(1, keepdim=True) for each in (student, teacher))
+    between = _correlation(*over_classes, (1,), 1 / student.shape[1])
+    usual = (student * weight).sum(_POSITIONS, keepdim=True) / pixels
+    ours = (student - usual) * weight
+    theirs = (teacher - (teacher * weight).sum(_POSITIONS, keepdim=True) / pixels) * weight
+    within = _correlation(ours, theirs, _POSITIONS, usual.square() * pixels)
     loss = (weight - between * weight).sum() / pixels + (1 - within).mean()
     return loss * counted.any()
 
 
-def _centred(a: Tensor, dims: tuple[int, ...]) -> Tensor:
-    return a - a.mean(dims, keepdim=True)
+def _correlation(a: Tensor, b: Tensor, dims: tuple[int, ...], square: Tensor | float) -> Tensor:
+    """Return Pearson's correlation over `dims` of a and b, which are centred.
 
+    It is 0, and so is its gradient, where a is constant but for rounding: that has no direction, and would
+    have a gradient of any size. Sums of squares instead of norms, and the mask as a factor instead of an
+    index: half of the time on the CPU.
 
-def _cosine(a: Tensor, b: Tensor, dims: tuple[int, ...]) -> Tensor:
-    """Return the cosine between a and b over `dims`; 0 where one is zero, and so is its gradient.
-
-    Of what is centred it is Pearson's correlation. Sums of squares instead of norms, and the mask as a factor
-    instead of an index: half of the time on the CPU.
+    Parameters
+    ----------
+    a, b : Tensor
+        Minus their means over `dims`.
+    dims : tuple of int
+        What to sum over.
+    square : Tensor or float
+        The sum of squares that the mean of a alone would have.
     """
-    squares = (a * a).sum(dims, keepdim=True) * (b * b).sum(dims, keepdim=True)
-    return (a * b).sum(dims, keepdim=True) / (squares + _EPSILON**2).sqrt()
+    squares = (a * a).sum(dims, keepdim=True)
+    norms = (squares * (b * b).sum(dims, keepdim=True) + _EPSILON**2).sqrt()
+    constant = squares <= _CONSTANT**2 * square
+    return ((a * b).sum(dims, keepdim=True) / norms).masked_fill(constant, 0)

@@ -9,10 +9,13 @@ from torch.nn import functional as F  # noqa: N812
 
 from tenth.errors import ConfigurationError
 from tenth.segmentation.distillation import DistillationLoss
-from tenth.segmentation.distillation.losses import resize_soft
+from tenth.segmentation.distillation.losses import resize_soft, warn_of_two_classes
 from tenth.segmentation.distillation.relations import channel_wise, relational
 from tenth.segmentation.networks import ScaledLogits
+from tenth.segmentation.training.batches import Batch
+from tenth.segmentation.training.consistency import View
 from tenth.segmentation.training.loss import segmentation_loss
+from tenth.segmentation.training.soft import supervised_loss
 
 SHAPE = (2, 5, 6, 7)
 EVERYWHERE = torch.ones(2, 6, 7, dtype=torch.bool)
@@ -107,12 +110,53 @@ def test_channel_wise_equals_the_papers_formula():
     torch.testing.assert_close(whole, channel_wise((student / 2).log_softmax(1), soft.log(), EVERYWHERE))
 
 
-def test_relational_equals_scipys_correlations():
-    ours, theirs = randoms(0).softmax(1), randoms(1).softmax(1)
+def pearsons(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """Return DIST's loss by scipy."""
     rows = [tensor.movedim(1, -1).reshape(84, 5).numpy() for tensor in (ours, theirs)]
     between = np.mean([pearsonr(a, b).statistic for a, b in zip(*rows, strict=True)])
     within = np.mean([pearsonr(a, b).statistic for a, b in zip(rows[0].T, rows[1].T, strict=True)])
-    assert relational(ours, theirs, EVERYWHERE).item() == pytest.approx(2 - between - within, abs=1e-5)
+    return 2 - between - within
+
+
+def test_relational_equals_scipys_correlations():
+    ours, theirs = randoms(0).softmax(1), randoms(1).softmax(1)
+    assert relational(ours, theirs, EVERYWHERE).item() == pytest.approx(pearsons(ours, theirs), abs=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 11])
+@pytest.mark.parametrize("scale", [0.0, 1e-7])
+def test_a_student_that_says_the_same_everywhere_has_no_correlation_and_no_gradient(classes, scale):
+    """As one whose last layer begins with zeros; its probabilities vary by rounding alone."""
+    shape = (2, classes, 6, 7)
+    soft = (2 * randoms(1, *shape)).softmax(1).float()
+    student = (scale * randoms(0, *shape)).float().requires_grad_()
+    loss = relational(student.softmax(1), soft, EVERYWHERE)
+    loss.backward()
+    assert loss.item() == 2
+    assert not student.grad.any()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-2, 10.0])
+def test_a_student_that_varies_a_little_has_pearsons_correlations(scale):
+    ours, theirs = (scale * randoms(0)).softmax(1), randoms(1).softmax(1)
+    assert relational(ours, theirs, EVERYWHERE).item() == pytest.approx(pearsons(ours, theirs), abs=1e-5)
+
+
+def test_a_rare_class_has_pearsons_correlation():
+    """Of a thousandth at each pixel, more or less."""
+    rare = 1e-3 * (1 + 0.5 * torch.cos(torch.arange(84.0, dtype=torch.float64))).reshape(2, 1, 6, 7)
+    ours, theirs = (
+        torch.cat([rare, (1 - rare) * randoms(seed, 2, 4, 6, 7).softmax(1)], 1) for seed in (0, 1)
+    )
+    assert relational(ours, theirs, EVERYWHERE).item() == pytest.approx(pearsons(ours, theirs), abs=1e-5)
+
+
+def test_two_classes_are_warned_of(caplog):
+    for form, classes in (("dist", 3), ("kl", 2), ("cwd", 2)):
+        warn_of_two_classes(form, classes)
+    assert not caplog.records
+    warn_of_two_classes("dist", 2)
+    assert "Take form = 'kl'" in caplog.text
 
 
 @pytest.mark.parametrize("options", FORMS)
@@ -188,13 +232,21 @@ def test_averages_stay_distributions_at_sizes_that_do_not_divide(size):
     assert counted.all()
 
 
+def whole(loss: DistillationLoss, outputs, labels, soft, class_weights=None) -> torch.Tensor:
+    """Return the loss as a training computes it."""
+    images = np.zeros((*labels.shape, 3), np.uint8)
+    view = View(torch.zeros(len(labels), 3, *labels.shape[1:]), labels)
+    batch = Batch(images, labels.numpy(), inside=EVERYWHERE.numpy(), soft=soft.numpy())
+    return supervised_loss(outputs, view, batch, class_weights, loss)
+
+
 def test_the_whole_loss_is_the_sum_of_its_parts_over_the_outputs():
     outputs = [
         ScaledLogits(1.0, randoms(0).float()),
         ScaledLogits(0.4, randoms(2, 2, 5, 3, 4).float()),
     ]
     soft = randoms(1).softmax(1).float()
-    labels = torch.arange(84).reshape(2, 6, 7) % 5
+    labels = (torch.arange(84).reshape(2, 6, 7) % 5).to(torch.uint8)
     labels[0] = 255
     weights = torch.tensor([1.0, 2.0, 0.5, 1.0, 3.0])
     loss = DistillationLoss(temperature=3, weight=10, hard_weight=0.5)
@@ -202,19 +254,17 @@ def test_the_whole_loss_is_the_sum_of_its_parts_over_the_outputs():
     kl = F.kl_div((outputs[0].logits / 3).log_softmax(1), soft, reduction="none").mean()
     kl = kl + 0.4 * F.kl_div((outputs[1].logits / 3).log_softmax(1), small, reduction="none").mean()
     expected = 0.5 * segmentation_loss(outputs, labels, weights) + 10 * kl
-    torch.testing.assert_close(loss(outputs, labels, soft, class_weights=weights), expected)
+    torch.testing.assert_close(whole(loss, outputs, labels, soft, weights), expected)
 
 
 def test_either_part_alone():
-    outputs, labels = [ScaledLogits(1.0, randoms(0).float())], torch.zeros(2, 6, 7, dtype=torch.long)
+    outputs, labels = [ScaledLogits(1.0, randoms(0).float())], torch.zeros(2, 6, 7, dtype=torch.uint8)
     soft = randoms(1).softmax(1).float()
     hard = DistillationLoss(temperature=3, weight=0)
-    torch.testing.assert_close(hard(outputs, labels, soft), segmentation_loss(outputs, labels))
+    torch.testing.assert_close(whole(hard, outputs, labels, soft), segmentation_loss(outputs, labels))
     kl_only = DistillationLoss(temperature=3, hard_weight=0)
-    torch.testing.assert_close(kl_only(outputs, labels, soft), kl_only.soft(outputs, soft))
-    torch.testing.assert_close(
-        kl_only(outputs, torch.full_like(labels, 255), soft), kl_only.soft(outputs, soft)
-    )
+    for given in (labels, torch.full_like(labels, 255)):
+        torch.testing.assert_close(whole(kl_only, outputs, given, soft), kl_only.soft(outputs, soft))
 
 
 @pytest.mark.parametrize(
