@@ -293,12 +293,11 @@ class Curve:
 
     def _merge(self, asked: Asked, predictor: Predictor, merging: MergeOptions) -> Learnable:
         picture = asked.picture.picture
-        needed = merging.uses_pseudo_labels or merging.sieve
         merged = merge_answers(
             picture,
             asked.superpixels,
             asked.answers.as_region_answers(),
-            predictor.probabilities(picture) if needed else None,
+            predictor.probabilities(picture) if merging.needs_probabilities else None,
             merging,
             self.simulation.crf,
         )
