@@ -91,7 +91,7 @@ def merge(loop: Loop, number: int) -> dict[str, Any]:
         merged.save(path, made_of[image.id])
     counts = np.zeros(len(Source), np.int64)
     for image in asked:
-        source = LabelMap.load(label_map_path(loop, number, image)).source
+        source = load_arrays(label_map_path(loop, number, image), "source")["source"]
         counts += np.bincount(source.ravel(), minlength=len(Source))
     return {
         "images": len(asked),
