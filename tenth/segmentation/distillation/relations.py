@@ -62,8 +62,8 @@ def relational(student: Tensor, teacher: Tensor, counted: Tensor) -> Tensor:
     """
     weight = counted[:, None].to(student.dtype)
     pixels = weight.sum().clamp_min(1)
-    over_classes = (each - each.mean(1, keepdim=True) for each in (student, teacher))
-    between = _correlation(*over_classes, (1,), 1 / student.shape[1])
+    ours, theirs = (each - each.mean(1, keepdim=True) for each in (student, teacher))
+    between = _correlation(ours, theirs, (1,), 1 / student.shape[1])
     usual = (student * weight).sum(_POSITIONS, keepdim=True) / pixels
     ours = (student - usual) * weight
     theirs = (teacher - (teacher * weight).sum(_POSITIONS, keepdim=True) / pixels) * weight
