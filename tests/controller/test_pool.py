@@ -104,7 +104,8 @@ def test_images_that_moved_are_found_again_and_answers_stay(tmp_path):
 def test_where_nothing_is_new_nothing_is_written(tmp_path):
     loop = make_workspace(tmp_path)
     run_rounds(loop, 1)
-    with loop.workspace.database.session():  # whoever writes now would wait, and so would the webhooks
+    with loop.workspace.database.session() as session:
+        session.execute(select(1))  # the write lock is taken: whoever else writes waits, and fails in the end
         register_images(again(loop))
 
 

@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 from killed_push import POINTS
+from sqlalchemy import select
 from streets import REPOSITORY, SETTINGS, Streets
 
 from controller.group import GroupIncomplete, group_progress
@@ -252,7 +253,8 @@ def test_people_at_work_are_waited_for_without_a_write_and_without_their_picture
         return response
 
     loop.client.connection.request = measured  # type: ignore[method-assign]
-    with loop.workspace.database.session(), pytest.raises(GroupIncomplete):  # a webhook is being put
+    with loop.workspace.database.session() as session, pytest.raises(GroupIncomplete):
+        session.execute(select(1))  # the write lock is taken: whoever else writes waits, and fails in the end
         next_round(loop)
     assert len(sizes) == 1
     assert sizes[0] < 400 * len(streets.regions())
