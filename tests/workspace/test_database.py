@@ -247,7 +247,11 @@ def test_a_workspace_of_version_1_is_migrated_and_keeps_its_answers(database: Da
         session.flush()
         session.add_all([a_region(3), a_region(4)])
         session.flush()
-        session.add_all([an_answer(9), an_answer(7)])
+        session.add_all([an_answer(9), an_answer(8), an_answer(7)])
+    with database.session() as session:  # withdrawn, so that the ids have a gap
+        session.delete(session.scalars(select(Answer).where(Answer.annotation_id == 8)).one())
+    with database.reading() as session:
+        ids = set(session.scalars(select(Answer.id)))
     with pytest.raises(IntegrityError), database.session() as session:
         session.add(an_answer(7, "r1-000001-0004"))
 
@@ -266,6 +270,8 @@ def test_a_workspace_of_version_1_is_migrated_and_keeps_its_answers(database: Da
         kept = session.scalars(select(Answer).order_by(Answer.id)).all()
     assert [(answer.region_id[-1], answer.annotation_id) for answer in kept] == [("3", 9), ("3", 7), ("4", 7)]
     assert {answer.completed_at for answer in kept} == {an_answer(7).completed_at}
+    assert {answer.id for answer in kept[:2]} == ids  # label maps name them
+    assert kept[2].id > max(ids)
 
 
 def _check(url: str) -> None:
