@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from controller.simulation.images import LabelledPicture
 from controller.simulation.kept import explained
@@ -21,6 +21,7 @@ from tenth.segmentation.classes import ClassSet
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
 from tenth.segmentation.training import LabelledImage, TrainingOptions, train
 from tenth.segmentation.training.sources import DiscountedImage, Named
+from tenth.segmentation.weights_file import write_weights
 from tenth.workspace.files import exclusive
 
 
@@ -88,10 +89,8 @@ def _learn_once(
         network.eval()
         return seconds
     result = train(network, images, options, checkpoint=checkpoint, progress=progress, description=title)
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    temporary = weights.with_name(f".{weights.name}.tmp")
-    save_file(state | {SECONDS: torch.tensor([result.seconds], dtype=torch.float64)}, temporary)
-    temporary.replace(weights)
+    took = torch.tensor([result.seconds], dtype=torch.float64)
+    write_weights(weights, {**network.state_dict(), SECONDS: took})
     checkpoint.unlink(missing_ok=True)
     return result.seconds
 
