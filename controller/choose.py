@@ -17,6 +17,7 @@ from controller.costs import learn_costs
 from controller.lessons import measurable
 from controller.loop import Loop
 from controller.maps import View
+from controller.merge import merge
 from controller.pool import as_sample, images_with_role
 from controller.pool_end import NothingToAsk, end_of_pool, has_asked
 from controller.queries import Query, describe, store
@@ -202,6 +203,7 @@ def round_view(loop: Loop, number: int, version: str | None, scored: Mapping[str
     needs, classes = loop.strategy.needs, len(loop.classes)
     features = None
     if "features" in needs:
+        merge(loop, number - 1)  # with another labels.refresh than then, some maps are elsewhere
         labelled = measurable(training_images(loop, number - 1))
         features = class_features(labelled, predictor, classes)
     members = earlier_versions(loop, version) if "committee" in needs else []

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from rounds import answer, make_workspace
+from rounds import answer, make_workspace, open_round
 from sqlalchemy import select
 
 import controller.round as rounds_module
@@ -132,6 +132,22 @@ def test_features_of_a_class_are_those_of_the_pixels_that_people_labelled(asked)
     np.testing.assert_array_equal(found, class_features(by_people, predictor, classes))
     assert not np.array_equal(found, class_features(images, predictor, classes), equal_nan=True)
     assert not np.array_equal(found, class_features(images[:2], predictor, classes), equal_nan=True)
+
+
+@pytest.mark.parametrize("refresh", [True, False])
+def test_features_of_a_class_after_labels_are_kept_elsewhere(asked, refresh):
+    """With labels.refresh changed between two rounds."""
+    loop = changed(asked, selection__strategy="sp-crf-class", labels__refresh=refresh)
+    for number in (1, 2):
+        if number == 2:
+            close(loop, 1)
+            open_round(loop, 2)
+        answer(loop, number)
+        merge(loop, number)
+    version = loop.workspace.models.teacher()
+    expected = round_view(loop, 3, version, {}).context.class_features
+    loop = changed(loop, labels__refresh=not refresh)
+    np.testing.assert_array_equal(round_view(loop, 3, version, {}).context.class_features, expected)
 
 
 def test_the_crop_holds_its_region(learned):
