@@ -54,8 +54,8 @@ READING = f"""\
   most of the ratio already: 85 % in the thesis.
 - **full labels** is training on the labels of all of train, and *P alone* on those of P, in one piece, for as
   many steps as all rounds together. The column P and the start of the curves are that model, not the one that
-  asks first, which had fewer steps. Neither is at its plateau: what full labels reach with more steps is in
-  *Students trained longer*.
+  asks first, which had fewer steps. Full labels are not at their plateau at this many: with four times the
+  steps they gain, P alone does not, and `tenth` gains with them (*Trained longer, at 120×90*).
 - **full labels, P at a quarter** is the same with a pixel of P counting a quarter of any other, as `tenth`
   learns. Where it was run, what full labels reach is, seed by seed, what the better of the two on val does.
 - **the thesis's recipe**: all strategies but `tenth` learn from the answers and from the model's own labels
