@@ -86,7 +86,12 @@ def test_the_watch_acts_on_what_label_studio_sends(connected: Streets):
     said: list[str] = []
     stop = threading.Event()
     options = WatchOptions(poll=3600.0, look=0.1, rounds=1)
-    thread = threading.Thread(target=watch, args=(connected.open(), options, stop, said.append))
+
+    def sleep(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise SystemExit  # ends the thread
+
+    thread = threading.Thread(target=watch, args=(connected.open(), options, said.append, sleep))
     thread.start()
     try:
         eventually("the first look", lambda: said)
