@@ -213,9 +213,9 @@ def test_runs_on_smaller_images_have_a_part_of_their_own(tmp_path):
 
 
 def test_longer_trainings_have_a_part_of_their_own(tmp_path):
-    assert "Trained longer" not in page(load(tmp_path))
+    assert "\n# Trained longer" not in page(load(tmp_path))
     other_setting(tmp_path / "longer", initial_steps=1200, round_steps=400, command="run longer")
-    whole, longer = page(load(tmp_path)).split("# Trained longer, at 120×90\n")
+    whole, longer = page(load(tmp_path)).split("\n# Trained longer, at 120×90\n")
     row = ("`sp-crf`", "dominant", "10 %")
     assert cells(section(whole, "Table 3.1"), *row)[10] == "50.0"
     table = section(longer, "Table 3.1: all strategies over the groups, trained longer")
