@@ -10,7 +10,7 @@ from controller.group import GroupIncomplete
 from controller.loop import Loop
 from controller.retrain import retrain
 from controller.round import Outcome, next_round
-from tenth.errors import ConfigurationError, DataError, LabelStudioError, WorkspaceBusy
+from tenth.errors import ConfigurationError, DataError, LabelStudioError, OutOfReach, WorkspaceBusy
 
 START_TRAINING = "START_TRAINING"
 
@@ -47,8 +47,9 @@ def watch(
 
     An event of the inbox leads to a look at once; without any, Label Studio is asked every `options.poll`
     seconds. A press of "Start Training" while the group is incomplete trains the model in use further on
-    what is known; the open group keeps its version. While Label Studio is out of reach, or another command is
-    at work, the watch goes on; an event counts as handled once what it led to is done.
+    what is known; the open group keeps its version. While Label Studio or the storage of the images is out of
+    reach, or another command is at work, the watch goes on; an event counts as handled once what it led to is
+    done.
     """
     pushed = 0
     waited = options.poll
@@ -66,7 +67,7 @@ def watch(
                 if any(event.action == START_TRAINING for event in events):
                     tell(train_on_request(loop))
                 loop.workspace.inbox.handled(seen)
-            except (LabelStudioError, WorkspaceBusy) as error:
+            except (LabelStudioError, OutOfReach, WorkspaceBusy) as error:
                 text = f"{error} Trying again in {options.poll:g} s."
             else:
                 loop.workspace.inbox.handled(seen)

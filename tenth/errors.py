@@ -11,6 +11,7 @@
     │   └── LabelStudioRefused          an answer other than success
     ├── DataError                   5   images, labels, answers, model files
     │   ├── UnreadableFile              a picture or label map that is missing or broken
+    │   ├── OutOfReach                  a storage that does not answer, or not us
     │   └── ExportDiffers               an exported model that is not what torch computes
     └── StorageError                6   the disk: full, no permission, a file in the way
 """
@@ -74,6 +75,10 @@ class DataError(TenthError):
 
 class UnreadableFile(DataError):
     """A picture or a label map is missing or broken: others can be read, and waiting does not help."""
+
+
+class OutOfReach(DataError):
+    """The storage of pictures or crops does not answer, or does not let us in: waiting may help."""
 
 
 class ExportDiffers(DataError):

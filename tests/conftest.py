@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import settings
 
 # A busy machine is no failure: no example has a deadline.
@@ -23,6 +25,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "system" if item.get_closest_marker("system") else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+class Outage(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """A storage whose credentials have expired."""
+
+    protocol = "outage"
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise PermissionError("The provided token has expired.")
+
+    cat_file = find = pipe_file = _refuse
+
+
+@pytest.fixture(scope="session")
+def outage() -> str:
+    """Return the address of a storage that lets nobody in."""
+    fsspec.register_implementation(Outage.protocol, Outage, clobber=True)
+    return "outage://"
 
 
 @pytest.fixture(scope="session")

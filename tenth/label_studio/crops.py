@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import fsspec
 
-from tenth.errors import ConfigurationError, DataError, LabelStudioRefused
+from tenth.errors import ConfigurationError, LabelStudioRefused, OutOfReach
 from tenth.label_studio.client import LabelStudioClient
 from tenth.label_studio.files import check_names
 from tenth.progress import SILENT, Progress
@@ -211,14 +211,14 @@ class BucketStore:
 
         Raises
         ------
-        DataError
+        OutOfReach
             Also when the bucket cannot be written.
         """
         stored = _stored_names(files)
         try:
             self._write_missing(stored, files, progress)
         except Exception as error:  # each fsspec protocol raises errors of its own
-            raise DataError(
+            raise OutOfReach(
                 f"The crops cannot be written to {self._url} ({type(error).__name__}: {error}); check that "
                 "it exists and that the environment's credentials may write there."
             ) from error

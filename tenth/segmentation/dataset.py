@@ -13,7 +13,7 @@ import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tenth.errors import DataError
+from tenth.errors import DataError, OutOfReach
 from tenth.segmentation.classes import IGNORE, ClassSet
 from tenth.segmentation.images import IMAGE_SUFFIXES, read_image, read_labels
 
@@ -164,16 +164,18 @@ def list_images(url_or_folder: str | Path) -> list[Sample]:
     Raises
     ------
     DataError
-        When it cannot be listed, holds no image, two images differ only in their ending, or it is a split of
-        a labelled data set, whose label maps would be taken for pictures.
+        When it cannot be listed (`OutOfReach` in an outage), holds no image, two images differ only in their
+        ending, or it is a split of a labelled data set, whose label maps would be taken for pictures.
     """
     url = str(url_or_folder)
     remote = "://" in url
     try:
         filesystem, root = fsspec.core.url_to_fs(url if remote else str(Path(url).absolute()))
         found = [str(path) for path in filesystem.find(root)]
-    except Exception as error:  # each fsspec protocol raises errors of its own
+    except (ValueError, ImportError) as error:
         raise DataError(f"The pool {url} cannot be listed: {error}.") from error
+    except Exception as error:  # each fsspec protocol raises errors of its own
+        raise OutOfReach(f"The pool {url} cannot be listed: {error}.") from error
     root = root.rstrip("/")
     names = {path: path.removeprefix(root).lstrip("/") for path in found}
     if {"images", "labels"} <= {name.split("/")[0] for name in names.values() if "/" in name}:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from tenth.errors import DataError, UnreadableFile
+from tenth.errors import DataError, OutOfReach, UnreadableFile
 from tenth.segmentation.classes import IGNORE
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
@@ -32,8 +32,10 @@ def read_bytes(source: str | Path) -> bytes:
     ------
     UnreadableFile
         When it does not exist.
+    OutOfReach
+        When its storage cannot be reached, as in an outage, or refuses.
     DataError
-        When it cannot be reached, as in an outage, or its protocol needs a package that is missing.
+        When its protocol is unknown or needs a package that is missing.
     """
     try:
         if isinstance(source, str) and "://" in source:
@@ -43,8 +45,12 @@ def read_bytes(source: str | Path) -> bytes:
         return Path(source).read_bytes()
     except FileNotFoundError as error:
         raise UnreadableFile(f"{source} does not exist.") from error
-    except Exception as error:  # each fsspec protocol raises errors of its own
+    except (ValueError, ImportError) as error:
         raise DataError(
+            f"{source} cannot be read: {_reason(error)}. Correct the address, or install what it needs."
+        ) from error
+    except Exception as error:  # each fsspec protocol raises errors of its own
+        raise OutOfReach(
             f"{source} cannot be read: {_reason(error)}. Check the connection to its storage, credentials "
             "and permissions, then try again."
         ) from error
@@ -72,7 +78,7 @@ def read_image(source: str | Path) -> NDArray[np.uint8]:
     UnreadableFile
         When the file is missing, truncated, or not such a picture; the message names it.
     DataError
-        When its storage cannot be reached.
+        When its storage cannot be reached (`OutOfReach`), or is of an unknown kind.
     """
     return decode_image(read_bytes(source), source)
 

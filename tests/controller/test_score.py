@@ -10,7 +10,7 @@ from controller.loop import Loop
 from controller.pool import as_sample, images_with_role
 from controller.round import begin
 from controller.score import head, read_scores, score, scores_file
-from tenth.errors import DataError
+from tenth.errors import OutOfReach
 from tenth.segmentation.uncertainty import image_entropy
 from tenth.workspace.database import Image
 
@@ -114,13 +114,13 @@ def move(loop, image, source):
         session.get_one(Image, image.id).source = str(source)
 
 
-def test_an_outage_ends_the_step_and_the_next_call_goes_on(learned, tmp_path):
+def test_an_outage_ends_the_step_and_the_next_call_goes_on(learned, tmp_path, outage):
     """A picture that is missing is left out; one that cannot be reached is no reason to go on without it."""
     begin(learned, 1)
     missing, first, beyond, last = pool_of(learned)
     move(learned, missing, tmp_path / "none.png")
-    move(learned, beyond, "nonsense://a.png")
-    with pytest.raises(DataError, match=r"nonsense://a\.png cannot be read: .* then try again"):
+    move(learned, beyond, f"{outage}a.png")
+    with pytest.raises(OutOfReach, match=r"outage://a\.png cannot be read: .* then try again"):
         score(learned, 1)
     assert read_scores(scores_file(learned, 1)).keys() == {first.key}
     move(learned, beyond, beyond.source)

@@ -12,7 +12,7 @@ from controller.cli import main
 from controller.group import GroupIncomplete, GroupProgress
 from controller.round import Outcome, learn_initial
 from controller.watch import START_TRAINING, WatchOptions, watch
-from tenth.errors import ConfigurationError, DataError, LabelStudioUnreachable
+from tenth.errors import ConfigurationError, DataError, LabelStudioUnreachable, OutOfReach
 from tenth.segmentation.training.run import Run
 
 INCOMPLETE = GroupIncomplete(GroupProgress(1, 10, 3, {"ann@example.org": 3}), 1.0)
@@ -134,6 +134,17 @@ def test_label_studio_out_of_reach_goes_on_and_loses_nothing(learned, monkeypatc
         str(INCOMPLETE).splitlines()[0],
     ]
     assert pending(learned) == []
+
+
+def test_an_outage_of_the_storage_is_waited_out(learned, monkeypatch):
+    script = Script(learned, monkeypatch, OutOfReach("s3://drive is out of reach."), Outcome(1, 2))
+    script.between = [nothing] * 3
+    assert script.run(poll=3.0, rounds=1) == [
+        "look 1",
+        "s3://drive is out of reach. Trying again in 3 s.",
+        "look 1",
+        "Round 1 is closed; round 2 is pushed.",
+    ]
 
 
 def test_another_command_at_work_is_waited_for(learned, monkeypatch):

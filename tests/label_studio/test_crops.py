@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import httpx
 import pytest
 
-from tenth.errors import ConfigurationError, DataError
+from tenth.errors import ConfigurationError, DataError, OutOfReach
 from tenth.label_studio.client import LabelStudioClient
 from tenth.label_studio.crops import CROP_STORES, BucketStore, LocalFilesStore, build_crop_store
 
@@ -56,16 +55,9 @@ def test_another_picture_of_the_same_name_has_another_address(client: LabelStudi
         assert (old.read(), new.read()) == (b"old", b"new")
 
 
-def test_a_bucket_that_cannot_be_written_is_bad_data(
-    client: LabelStudioClient, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = BucketStore(client, 1, bucket)
-
-    def denied(*_: Any, **__: Any) -> None:
-        raise PermissionError("AccessDenied")
-
-    monkeypatch.setattr(fsspec.filesystem("memory"), "pipe_file", denied)
-    with pytest.raises(DataError, match=f"{bucket}.*AccessDenied"):
+def test_a_bucket_that_cannot_be_written_is_out_of_reach(client: LabelStudioClient, outage: str) -> None:
+    store = BucketStore(client, 1, f"{outage}crops")
+    with pytest.raises(OutOfReach, match=r"outage://crops.* token has expired"):
         store.put(FILES)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tenth.errors import DataError
+from tenth.errors import DataError, OutOfReach
 from tenth.segmentation.dataset import FolderDataset, Sample, choose_initial, list_images
 from tenth.segmentation.images import write_png
 
@@ -161,6 +161,11 @@ def test_a_cached_pool(memory: fsspec.AbstractFileSystem) -> None:
     samples = list_images("simplecache::memory://pool")
     assert samples[0].key == "pool/a"
     assert samples[0].load_image().shape == (3, 5, 3)
+
+
+def test_a_pool_out_of_reach(outage: str) -> None:
+    with pytest.raises(OutOfReach, match="outage://drive cannot be listed: The provided token has expired"):
+        list_images(f"{outage}drive")
 
 
 def test_pools_that_cannot_be_used(root: Path, memory: fsspec.AbstractFileSystem) -> None:
