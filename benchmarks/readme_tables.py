@@ -1,7 +1,8 @@
-"""Write the README's tables from the demo's summaries: ``python benchmarks/readme_tables.py``.
+"""Write the README's tables from the stored results: ``python -m benchmarks.readme_tables``.
 
-Each table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->`` and comes from
-``benchmarks/results/demo_NAME.json``, a copy of the ``demo/summary.json`` of that run.
+Each table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``. That named ``strategies``
+comes from the same files as docs/results.md, the others from ``benchmarks/results/demo_NAME.json``, a copy of
+the ``demo/summary.json`` of that run.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results_page.load import load
+from benchmarks.results_page.overview import overview
+
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 STEPS = ("score", "choose", "push", "pull", "merge", "train", "evaluate", "publish")
 
 
@@ -19,11 +24,16 @@ def filled(readme: str) -> str:
     """Return the README with all its tables as the stored summaries say."""
 
     def table(match: re.Match[str]) -> str:
-        path = ROOT / "benchmarks" / "results" / f"demo_{match[1]}.json"
-        body = markdown(json.loads(path.read_text(encoding="utf-8")))
-        return f"<!-- results:{match[1]} -->\n{body}\n<!-- /results:{match[1]} -->"
+        return f"<!-- results:{match[1]} -->\n{body(match[1])}\n<!-- /results:{match[1]} -->"
 
     return re.sub(r"<!-- results:(\w+) -->.*?<!-- /results:\1 -->", table, readme, flags=re.DOTALL)
+
+
+def body(name: str) -> str:
+    """Return the table of that name."""
+    if name == "strategies":
+        return overview(load(RESULTS))
+    return markdown(json.loads((RESULTS / f"demo_{name}.json").read_text(encoding="utf-8")))
 
 
 def markdown(summary: dict[str, Any]) -> str:
