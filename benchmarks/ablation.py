@@ -27,7 +27,11 @@ SWITCHED_OFF: dict[str, Any] = {
     "spread": {"spread": 0.0},
     "duplicates": {"duplicates": 0.0},
 }
-SWITCHED_ON: dict[str, dict[str, Any]] = {"cost": {"cost": 1.0}, "impurity": {"purity": -1.0}}
+SWITCHED_ON: dict[str, dict[str, Any]] = {
+    "chance": {"chance": 1.0},
+    "cost": {"cost": 1.0},
+    "impurity": {"purity": -1.0},
+}
 """What `tenth` can do and does not by default."""
 
 LEARNING: dict[str, Recipe] = {
@@ -60,6 +64,8 @@ def other_questions(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
         yield job(stage, base, "tenth", seed, budget=budget)
         for strategy in ("random-regions", "sp-crf"):
             yield learned_alike(stage, base, strategy, seed, budget=budget)
+    drawn = SWITCHED_ON["chance"]
+    yield job(stage, base, "tenth", seed, budget=0.02, name="tenth with chance", options=drawn)
 
 
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:

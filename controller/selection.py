@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -11,6 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from tenth.errors import ConfigurationError, DataError
+
+
+def generator_of(seed: int, image: npt.NDArray[np.uint8]) -> np.random.Generator:
+    """Return what draws the regions of an image: by the seed and the image's content, whatever comes first.
+
+    Parameters
+    ----------
+    seed : int
+        Of the strategy, ≥ 0.
+    image : (H, W, 3) uint8
+        RGB.
+    """
+    return np.random.default_rng([seed, zlib.crc32(np.ascontiguousarray(image).tobytes())])
 
 
 def budget_pixels(budget: float, height: int, width: int) -> int:

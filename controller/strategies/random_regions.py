@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from controller.selection import generator_of
 from controller.strategies.base import EntropyRanked, ImageMaps
 
 
@@ -33,8 +34,7 @@ class RandomRegions(EntropyRanked):
 
     def region_scores(self, maps: ImageMaps) -> npt.NDArray[np.float64]:
         """Return a number drawn from 0..1 for each region."""
-        content = zlib.crc32(np.ascontiguousarray(maps.image).tobytes())
-        return np.random.default_rng([self.seed, content]).random(int(maps.superpixels.max()) + 1)
+        return generator_of(self.seed, maps.image).random(int(maps.superpixels.max()) + 1)
 
     def group(
         self,

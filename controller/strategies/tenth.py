@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from controller.selection import rank_images, select_regions
+from controller.selection import generator_of, rank_images, select_regions
 from controller.strategies.base import EntropyRanked, ImageMaps, Need
 from tenth.errors import ConfigurationError
 from tenth.segmentation.uncertainty import count_by_region, mean_by_region, mean_probabilities, pixel_entropy
@@ -31,6 +31,9 @@ class Tenth(EntropyRanked):
                   answers more, by the times of earlier ones (`controller.costs`)
     `spread`      every region that is chosen takes 1 − exp(−d² / 2σ²) off the others, d being the
                   distance of the centres and σ `spread` times a region's width (arXiv 2507.17367)
+    `chance`      regions are drawn, one after another, with probability ∝ score ** (1 / chance), rather
+                  than the best taken, so that what looks uncertain for one reason does not fill the
+                  budget (arXiv 2106.12059); 1 draws by the score itself, infinity would draw evenly
     `duplicates`  images of the group by score times (1 − similarity to the nearest image already in
                   it) ** duplicates
     ============  ===================================================================================
@@ -38,14 +41,14 @@ class Tenth(EntropyRanked):
     Parameters
     ----------
     seed : int, optional
-        Not used: nothing is drawn.
+        Of what `chance` draws.
     flip : bool, optional
-    purity, balance, cost, spread, duplicates : float, optional
+    purity, balance, cost, spread, chance, duplicates : float, optional
 
     Raises
     ------
     ConfigurationError
-        When `spread` or `duplicates` is below 0.
+        When `spread`, `chance` or `duplicates` is below 0.
     """
 
     name = "tenth"
@@ -60,20 +63,21 @@ class Tenth(EntropyRanked):
         balance: float = 0.25,
         cost: float = 0.0,
         spread: float = 1.0,
+        chance: float = 0.0,
         duplicates: float = 1.0,
     ) -> None:
         super().__init__(seed)
-        for name, value in (("spread", spread), ("duplicates", duplicates)):
+        for name, value in (("spread", spread), ("chance", chance), ("duplicates", duplicates)):
             if value < 0:
                 raise ConfigurationError(
                     f"selection.{name} = {value}: it cannot be negative; 0 switches it off."
                 )
         self.flip, self.purity, self.balance = flip, purity, balance
-        self.cost, self.spread, self.duplicates = cost, spread, duplicates
+        self.cost, self.spread, self.chance, self.duplicates = cost, spread, chance, duplicates
         self.needs: frozenset[Need] = frozenset({"mirror"} if flip else ())
 
     def region_scores(self, maps: ImageMaps) -> npt.NDArray[np.float64]:
-        """Return the product of the ingredients of each region, ≥ 0.
+        """Return the product of the ingredients of each region, chance among them, ≥ 0.
 
         Raises
         ------
@@ -93,6 +97,9 @@ class Tenth(EntropyRanked):
             scores *= (mixture @ rarity) ** self.balance
         if self.cost:
             scores /= maps.context.costs.expected(mixture.max(axis=1)) ** self.cost
+        if self.chance:
+            # the order of log score + Gumbel noise is that of draws in proportion (arXiv 1903.06059)
+            scores *= np.exp(self.chance * generator_of(self.seed, maps.image).gumbel(size=len(scores)))
         return scores
 
     def select(self, maps: ImageMaps, budget_pixels: int) -> list[int]:

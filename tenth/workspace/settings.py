@@ -273,6 +273,13 @@ class SelectionSection(Section):
         le=100,
         description="Strategy 'tenth': how far regions keep from each other, in widths of a region.",
     )
+    chance: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="Strategy 'tenth': 0 takes the regions of the highest score; above, they are drawn, with "
+        "probability by score ** (1 / chance). Try 1 where a budget is a fiftieth of the pixels or less.",
+    )
     duplicates: float = Field(
         default=1.0,
         ge=0,

@@ -12,7 +12,15 @@ from controller.strategies.tenth import Tenth, purity_of, spread_scores
 from tenth.errors import ConfigurationError
 from tenth.segmentation.uncertainty import mean_by_region, pixel_entropy
 
-OFF = {"flip": False, "purity": 0.0, "balance": 0.0, "cost": 0.0, "spread": 0.0, "duplicates": 0.0}
+OFF = {
+    "flip": False,
+    "purity": 0.0,
+    "balance": 0.0,
+    "cost": 0.0,
+    "spread": 0.0,
+    "chance": 0.0,
+    "duplicates": 0.0,
+}
 
 
 class TestTenth(StrategyContract):
@@ -85,6 +93,20 @@ def test_regions_keep_their_distance():
     assert np.argsort(-spread_scores(scores, superpixels, 3 * 16, 0.05))[:3].tolist() == [2, 1, 3]
 
 
+def test_chance_draws_in_proportion_to_the_score():
+    worth = Tenth(**OFF).region_scores(given(P, REGIONS))
+    budget, draws = 2, 1000
+    for chance in (1.0, 0.5):
+        first = [
+            Tenth(seed, **OFF | {"chance": chance}).select(given(P, REGIONS), budget)[0]
+            for seed in range(draws)
+        ]
+        expected = worth ** (1 / chance) / (worth ** (1 / chance)).sum()
+        shares = np.bincount(first, minlength=3) / draws
+        np.testing.assert_allclose(shares, expected, atol=4 * np.sqrt(0.25 / draws))  # four deviations
+        assert shares[2] == 0  # what has no entropy is never drawn before what has
+
+
 def test_duplicates_come_last():
     scores = {"a": 3.0, "b": 2.9, "c": 1.0}
     looks = {"a": np.array([1.0, 0.0]), "b": np.array([1.0, 0.01]), "c": np.array([0.0, 1.0])}
@@ -100,7 +122,7 @@ def test_exact_duplicates_are_still_taken_once_each():
     assert sorted(Tenth().group(scores, looks, 3)) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("name", ["spread", "duplicates"])
+@pytest.mark.parametrize("name", ["spread", "chance", "duplicates"])
 def test_negative_strengths_are_refused(name):
     with pytest.raises(ConfigurationError, match=f"selection.{name} = -1"):
         Tenth(**{name: -1})
