@@ -278,7 +278,7 @@ class SelectionSection(Section):
         ge=0,
         le=10,
         description="Strategy 'tenth': 0 takes the regions of the highest score; above, they are drawn, with "
-        "probability by score ** (1 / chance). Try 1 where a budget is a fiftieth of the pixels or less.",
+        "probability by score ** (1 / chance). Try 1 where few regions are asked about.",
     )
     duplicates: float = Field(
         default=1.0,
