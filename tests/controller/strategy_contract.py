@@ -1,6 +1,7 @@
 """What every query strategy has to keep; a new one inherits `StrategyContract` in its own test."""
 
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -46,13 +47,17 @@ def as_seen_by(strategy, given):
 
 
 class StrategyContract:
-    """Inherit, and set `strategy_name`."""
+    """Inherit, and set `strategy_name`, and `options` where they are not its defaults."""
 
     strategy_name: str
+    options: ClassVar[dict[str, Any]] = {}
+
+    def build(self) -> Strategy:
+        return build_strategy(self.strategy_name, seed=3, **self.options)
 
     @pytest.fixture
     def strategy(self) -> Strategy:
-        return build_strategy(self.strategy_name, seed=3)
+        return self.build()
 
     def given(self, strategy, seed=0):
         return as_seen_by(strategy, maps(seed, probabilities=strategy.needs_model))
@@ -82,7 +87,7 @@ class StrategyContract:
         assert np.isfinite(score)
 
     def test_same_seed_same_scores(self, strategy):
-        again = build_strategy(self.strategy_name, seed=3)
+        again = self.build()
         first = strategy.region_scores(self.given(strategy))
         strategy.region_scores(self.given(strategy, seed=1))  # what it saw before does not matter
         np.testing.assert_array_equal(strategy.region_scores(self.given(strategy)), first)
@@ -103,7 +108,7 @@ class StrategyContract:
 
     def test_same_seed_same_regions(self, strategy):
         given = self.given(strategy)
-        again = build_strategy(self.strategy_name, seed=3)
+        again = self.build()
         assert strategy.select(given, 300) == again.select(given, 300) == strategy.select(given, 300)
 
     def test_a_group_is_made_of_the_pool(self, strategy):

@@ -1,6 +1,7 @@
 """The `tenth` strategy: each ingredient by hand, alone."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,6 +26,11 @@ OFF = {
 
 class TestTenth(StrategyContract):
     strategy_name = "tenth"
+
+
+class TestTenthByChance(StrategyContract):
+    strategy_name = "tenth"
+    options: ClassVar = {"chance": 1.0}
 
 
 def given(p, superpixels, **more):
