@@ -1,7 +1,7 @@
 """Write the README's tables from the stored results: ``python -m benchmarks.readme_tables``.
 
-Each table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``. That named ``strategies``
-comes from the same files as docs/results.md, the others from ``benchmarks/results/demo_NAME.json``, a copy of
+Each table stands between ``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``. Those of `OVERVIEWS`
+come from the same files as docs/results.md, the others from ``benchmarks/results/demo_NAME.json``, a copy of
 the ``demo/summary.json`` of that run.
 """
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results_page.load import load
-from benchmarks.results_page.overview import overview
+from benchmarks.results_page.overview import overview, questions
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+OVERVIEWS = {"strategies": overview, "questions": questions}
 STEPS = ("score", "choose", "push", "pull", "merge", "train", "evaluate", "publish")
 
 
@@ -31,8 +32,8 @@ def filled(readme: str) -> str:
 
 def body(name: str) -> str:
     """Return the table of that name."""
-    if name == "strategies":
-        return overview(load(RESULTS))
+    if name in OVERVIEWS:
+        return OVERVIEWS[name](load(RESULTS))
     return markdown(json.loads((RESULTS / f"demo_{name}.json").read_text(encoding="utf-8")))
 
 

@@ -1,13 +1,15 @@
-"""The README's table: a few strategies of the main setting in a line each."""
+"""The README's tables: a few strategies in a line each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.results_page import thesis
 from benchmarks.results_page.efficiency import all_series
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE
-from benchmarks.results_page.series import Series, pick
+from benchmarks.results_page.named_runs import BY_CHANCE
+from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE, LEARNED_ALIKE
+from benchmarks.results_page.series import SETTING, Series, divide, pick
 from benchmarks.results_page.words import NOTHING, mean, percent, points, share, table, whole
 
 THESIS_WAY = "the thesis's way"
@@ -18,6 +20,11 @@ SHOWN = (
     (f"P and `tenth`, {RESTARTED}", "tenth", 0.05),
     (f"P and `tenth`, {RESTARTED}", "tenth", 0.1),
     ("the same, trained on from round to round", "tenth without restart", 0.1),
+)
+ASKING = (
+    ("`random-regions`", f"random-regions {LEARNED_ALIKE}"),
+    ("`tenth`", "tenth"),
+    ("`tenth`, `selection.chance = 1`", BY_CHANCE),
 )
 HEAD = (
     "learned from",
@@ -39,6 +46,22 @@ def overview(results: Results) -> str:
         found = pick(series, strategy=strategy, budget=budget, annotator="dominant")
         body.append([text, *(_asked(found) if found else [NOTHING] * (len(HEAD) - 1))])
     return "\n".join(table(HEAD, body)).strip()
+
+
+def questions(results: Results) -> str:
+    """Return what strategies ask is worth where all learn from their answers alike."""
+    series = divide(results.ablation, SETTING, thesis.GROUPS)
+    body = []
+    for text, strategy in ASKING:
+        cells = [text]
+        for budget in (0.1, 0.02):
+            found = pick(series, strategy=strategy, budget=budget)
+            cells += (
+                [percent(found.final("gap_closed")), whole(found.final("keys"))] if found else [NOTHING] * 2
+            )
+        body.append(cells)
+    head = ["questions", "a tenth of the pixels", "keys", "a fiftieth", "keys"]
+    return "\n".join(table(head, body)).strip()
 
 
 def _full_labels(series: Sequence[Series]) -> list[str]:

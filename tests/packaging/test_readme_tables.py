@@ -9,7 +9,7 @@ from page_rows import INITIAL, ROOT, row, run, store
 
 from benchmarks.readme_tables import filled
 from benchmarks.results_page.load import load
-from benchmarks.results_page.overview import overview
+from benchmarks.results_page.overview import overview, questions
 
 RUNS = sorted((ROOT / "benchmarks" / "results").glob("demo_*.json"))
 
@@ -50,3 +50,15 @@ def test_the_bound_is_the_better_on_val_and_what_was_not_run_is_empty(tmp_path):
     assert lines[7].startswith(
         "| P and `tenth`, last model trained anew | 10 % | 14 | 900 | 92.1 % | 78.3 % |"
     )
+
+
+def test_questions_are_compared_where_all_learn_alike(tmp_path):
+    asked = [
+        *run("random-regions (learned as tenth)", 0, 0.55),
+        *run("tenth with chance", 0, 0.58, budget=0.02),
+    ]
+    store(tmp_path, "ablation.json", asked)
+    lines = questions(load(tmp_path)).splitlines()
+    assert lines[2] == "| `random-regions` | 75.0 % | 900 | – | – |"
+    assert lines[3] == "| `tenth` | – | – | – | – |"
+    assert lines[4] == "| `tenth`, `selection.chance = 1` | – | – | 90.0 % | 900 |"
