@@ -34,6 +34,9 @@ SWITCHED_ON: dict[str, dict[str, Any]] = {
 }
 """What `tenth` can do and does not by default."""
 
+BY_CHANCE = "tenth with chance"
+"""A run of these that is compared with other strategies, too."""
+
 LEARNING: dict[str, Recipe] = {
     "with mean teacher": replace(OURS, consistency=0.2),
     "with soft pseudo-labels": replace(OURS, min_confidence=0.0, soft=True),
@@ -64,8 +67,7 @@ def other_questions(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
         yield job(stage, base, "tenth", seed, budget=budget)
         for strategy in ("random-regions", "sp-crf"):
             yield learned_alike(stage, base, strategy, seed, budget=budget)
-    drawn = SWITCHED_ON["chance"]
-    yield job(stage, base, "tenth", seed, budget=0.02, name="tenth with chance", options=drawn)
+    yield job(stage, base, "tenth", seed, budget=0.02, name=BY_CHANCE, options=SWITCHED_ON["chance"])
 
 
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.ablation import LEARNING, SWITCHED_OFF, SWITCHED_ON
+from benchmarks.ablation import BY_CHANCE, LEARNING, SWITCHED_OFF, SWITCHED_ON
 from benchmarks.results_page import thesis
 from benchmarks.results_page.load import ABLATION_DETAILS, Results
 from benchmarks.results_page.rows import BOUNDS, LEARNED_ALIKE, Row
@@ -15,9 +15,6 @@ from benchmarks.results_page.words import NOTHING, points, seeds, share, table
 
 ABLATION = "tenth with"
 """How the names of runs of the ablation begin: ``tenth without flip``, ``tenth with mean teacher``."""
-
-BY_CHANCE = "tenth with chance"
-"""The one of them that changes the questions most."""
 
 
 def learned_otherwise(results: Results) -> list[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.ablation import BY_CHANCE
 from benchmarks.results_page import thesis
 from benchmarks.results_page.efficiency import all_series
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.named_runs import BY_CHANCE
 from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE, LEARNED_ALIKE
 from benchmarks.results_page.series import SETTING, Series, divide, pick
 from benchmarks.results_page.words import NOTHING, mean, percent, points, share, table, whole
@@ -55,7 +55,7 @@ def questions(results: Results) -> str:
     for text, strategy in ASKING:
         cells = [text]
         for budget in (0.1, 0.02):
-            found = pick(series, strategy=strategy, budget=budget)
+            found = pick(series, strategy=strategy, budget=budget, annotator="dominant")
             cells += (
                 [percent(found.final("gap_closed")), whole(found.final("keys"))] if found else [NOTHING] * 2
             )
