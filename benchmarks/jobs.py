@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import multiprocessing
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
 from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE, BOUNDS, LEARNED_ALIKE, RUN, SIZES
@@ -20,8 +23,9 @@ from controller.simulation.compare import Comparison
 from controller.simulation.recipes import OURS, recipe_of
 from controller.simulation.results import relative, write_json
 from controller.simulation.settings import Recipe, Run, Simulation, digest
+from controller.simulation.shelf import Shelf
 from tenth.errors import ConfigurationError
-from tenth.progress import Progress
+from tenth.progress import SILENT, Progress
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -96,10 +100,16 @@ def full_labels_alike(stage: int, simulation: Simulation, seed: int) -> Job:
     return Job(stage, simulation, seed, Run(BOUND, seed, 1.0, "exact", OURS, name=BOUND_ALIKE))
 
 
+SHELF = Shelf()
+"""Images and superpixels of this process; a data set's files do not change while experiments run."""
+
+
 def perform(job: Job, work: Path, progress: Progress) -> None:
     """Do one job; what it has done before is not done again."""
     out = work / "jobs" / f"{job.name}.json"
-    comparison = Comparison(job.simulation, out, resume=True, bounds=False, work=work, progress=progress)
+    comparison = Comparison(
+        job.simulation, out, resume=True, bounds=False, work=work, progress=progress, shelf=SHELF
+    )
     if job.run is None:
         comparison.add_bounds(job.seed)
     elif job.run.strategy == BOUND:
@@ -282,7 +292,8 @@ def parser(
     options.add_argument("--stage", type=int, default=9, help=stages)
     options.add_argument("--part", default="0/1", help="which of how many processes this is: 0/2, 1/2")
     options.add_argument("--only", default="", help="only jobs whose label contains this: 'sp-crf seed 1'")
-    options.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves it alone")
+    options.add_argument("--processes", type=int, default=1, help="that do jobs at the same time")
+    options.add_argument("--threads", type=int, default=0, help="of torch in each; 0 leaves it alone")
     options.add_argument("--work", type=Path, default=Path(".cache") / name)
     options.add_argument("--out", type=Path, default=RESULTS / f"{name}.json")
     options.add_argument("--collect", action="store_true", help="only write what is done")
@@ -308,15 +319,51 @@ def icnet(arguments: argparse.Namespace) -> Simulation:
 
 
 def run_jobs(jobs: Iterable[Job], arguments: argparse.Namespace, description: dict[str, Any]) -> None:
-    """Do this process's share of the jobs up to ``--stage``, then collect what all have done."""
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    """Do this process's share of the jobs up to ``--stage``, then collect what all have done.
+
+    Raises
+    ------
+    Exception
+        What the first job that failed has raised, after all others are done.
+    """
     published(arguments.out, description)  # no hours of work for a file that cannot take them
     wanted = [each for each in jobs if each.stage <= arguments.stage]
     part, parts = map(int, arguments.part.split("/"))
-    for number, each in enumerate(wanted):
-        if number % parts == part and arguments.only in each.label and not arguments.collect:
-            print(f"job {number + 1} of {len(wanted)}: {each.label}", flush=True)
-            perform(each, arguments.work, Progress(None))
-    rows = collect(wanted, arguments.work, description, arguments.out)
-    print(f"{rows} rows in {arguments.out}")
+    mine = [
+        each
+        for number, each in enumerate(wanted)
+        if number % parts == part and arguments.only in each.label and not arguments.collect
+    ]
+    try:
+        if arguments.processes > 1:
+            perform_beside(mine, arguments)
+        else:
+            _use(arguments.threads)
+            for number, each in enumerate(mine, 1):
+                print(f"job {number} of {len(mine)}: {each.label}", flush=True)
+                perform(each, arguments.work, Progress(None))
+    finally:
+        rows = collect(wanted, arguments.work, description, arguments.out)
+        print(f"{rows} rows in {arguments.out}")
+
+
+def perform_beside(jobs: Sequence[Job], arguments: argparse.Namespace) -> None:
+    """Do jobs in several processes, each of which takes the next one when it is free."""
+    # A process that forked could not use a GPU.
+    context, count = multiprocessing.get_context("spawn"), arguments.processes
+    with ProcessPoolExecutor(count, context, initializer=_use, initargs=(arguments.threads,)) as pool:
+        running = {pool.submit(perform, each, arguments.work, SILENT): each for each in jobs}
+        failed = []
+        for number, future in enumerate(as_completed(running), 1):
+            error = future.exception()
+            print(f"{number} of {len(jobs)}: {running[future].label}: {error or 'done'}", flush=True)
+            failed += [error] if error else []
+    if failed:
+        raise failed[0]
+
+
+def _use(threads: int) -> None:
+    """Compute with so many threads in this process; 0: as many as torch likes."""
+    if threads:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(threads)

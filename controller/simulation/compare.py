@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from controller.maps import Division
 from controller.selection import budget_images
 from controller.simulation.bounds import Bounds, Reference, Splits, network_of
-from controller.simulation.images import LabelledPicture, load_pictures, split_initial
+from controller.simulation.images import split_initial
 from controller.simulation.kept import require_same_images
 from controller.simulation.measure import Figures
 from controller.simulation.results import relative, result_row, write_json
 from controller.simulation.run import Curve
 from controller.simulation.settings import Recipe, Run, Simulation, digest
-from controller.simulation.superpixel_cache import SuperpixelCache
+from controller.simulation.shelf import Shelf
 from controller.strategies import build_strategy
 from tenth.errors import ConfigurationError
 from tenth.progress import SILENT, Bar, Progress
@@ -51,6 +51,8 @@ class Comparison:
         Where bars are shown.
     work : Path, optional
         Another folder to go on from; comparisons may share it.
+    shelf : Shelf, optional
+        Images and superpixels to share with other comparisons of this process.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Comparison:
     bounds: bool = True
     progress: Progress = SILENT
     work: Path | None = None
+    shelf: Shelf = field(default_factory=Shelf)
     rows: list[dict[str, Any]] = field(default_factory=list)
     details: list[dict[str, Any]] = field(default_factory=list)
 
@@ -90,8 +93,9 @@ class Comparison:
             if "about" in recorded:
                 self._require_same(recorded["about"], self.simulation.identity())
         self.dataset = FolderDataset(self.simulation.dataset)
-        self.cache = SuperpixelCache(Division(size=self.simulation.region_size))
-        self._pictures: dict[str, list[LabelledPicture]] = {}
+        self.known_images = False
+        size, region_size = self.simulation.size, self.simulation.region_size
+        self.cache = self.shelf.superpixels(self.dataset, size, region_size)
 
     @property
     def details_file(self) -> Path:
@@ -105,14 +109,12 @@ class Comparison:
 
     def splits(self, seed: int) -> Splits:
         """Return the images of a seed."""
-        if not self._pictures:
-            for name in ("train", "val", "test"):
-                samples = self.dataset.split(name, require_labels=True)
-                self._pictures[name] = load_pictures(samples, self.simulation.size, self.progress)
-            every = [picture for pictures in self._pictures.values() for picture in pictures]
-            require_same_images(self.folder, self.simulation.size, every)
-        initial, pool = split_initial(self._pictures["train"], self.simulation.initial, seed)
-        return Splits(initial, pool, self._pictures["val"], self._pictures["test"])
+        pictures = self.shelf.pictures(self.dataset, self.simulation.size, self.progress)
+        if not self.known_images:
+            require_same_images(self.folder, self.simulation.size, list(chain(*pictures.values())))
+            self.known_images = True
+        initial, pool = split_initial(pictures["train"], self.simulation.initial, seed)
+        return Splits(initial, pool, pictures["val"], pictures["test"])
 
     def reference(self, seed: int) -> Reference:
         """Return the models of a seed that all strategies share."""

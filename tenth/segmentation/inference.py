@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.device import Precision, autocast, check_precision, resolve_device, to_input
 from tenth.segmentation.networks import SegmentationNetwork
+from tenth.segmentation.recording import Recording
 
 
 class ImagePredictor(Protocol):
@@ -85,6 +86,7 @@ class Predictor(ImagePredictor):
         self.device = resolve_device(device)
         self.network = network.to(self.device)
         self.bf16 = precision == "bf16"
+        self.recording = Recording(self._outputs, self.network)
 
     def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the class probabilities of each pixel, see `ImagePredictor`."""
@@ -192,7 +194,7 @@ class Predictor(ImagePredictor):
         hook = classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
             with torch.inference_mode():
-                self._logits(image)
+                self._logits(image, recorded=False)
         finally:
             hook.remove()
         result: NDArray[np.float32] = seen[-1][0].float().contiguous().cpu().numpy()
@@ -206,14 +208,18 @@ class Predictor(ImagePredictor):
         else:
             torch.default_generator.manual_seed(seed)
 
-    def _logits(self, image: NDArray[np.uint8]) -> Tensor:
+    def _logits(self, image: NDArray[np.uint8], *, recorded: bool = True) -> Tensor:
         self.network.eval()
-        return self._forward(image)
+        return self._forward(image, recorded=recorded)
 
-    def _forward(self, image: NDArray[np.uint8]) -> Tensor:
+    def _forward(self, image: NDArray[np.uint8], *, recorded: bool = False) -> Tensor:
         check_image(image)
+        inputs = to_input(image[None], self.network, self.device)
+        return self.recording(inputs=inputs) if recorded else self._outputs(inputs)
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
         with autocast(self.device, bf16=self.bf16):
-            logits: Tensor = self.network(to_input(image[None], self.network, self.device))
+            logits: Tensor = self.network(inputs)
         return logits[0].float()
 
 

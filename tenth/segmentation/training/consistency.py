@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -34,11 +34,22 @@ class View:
         (N, H, W) uint8, 255 = ignore.
     weights : Tensor or None
         (N, H, W) uint8, how much each label counts, in 255ths.
+    soft : Tensor or None
+        (N, C, H, W) float32, class probabilities, 0 in the padding.
+    inside : Tensor or None
+        (N, H, W) bool, false in the padding; comes with `soft`.
     """
 
     images: Tensor
     labels: Tensor
     weights: Tensor | None = None
+    soft: Tensor | None = None
+    inside: Tensor | None = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return those that there are, by name."""
+        named = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: tensor for name, tensor in named if tensor is not None}
 
 
 @dataclass(frozen=True)

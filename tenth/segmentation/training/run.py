@@ -20,6 +20,7 @@ from tenth.progress import Bar, Progress
 from tenth.segmentation.device import autocast, prefers_bf16, to_input
 from tenth.segmentation.networks import ScaledLogits, SegmentationNetwork
 from tenth.segmentation.prefetch import prefetched
+from tenth.segmentation.recording import Recording
 from tenth.segmentation.training.batches import Batch, Batches
 from tenth.segmentation.training.checkpoint import Checkpoint
 from tenth.segmentation.training.consistency import Consistency, Lesson, View
@@ -79,6 +80,7 @@ class Run:
         self.finished = False
         self.resumable = True
         self.consistency = Consistency(network, options) if options.consistency else None
+        self.recording = Recording(lambda **tensors: self._gradients(View(**tensors)), network)
 
     def steps(
         self,
@@ -145,37 +147,48 @@ class Run:
         # Dropout draws the same whether or not the training was interrupted.
         seed = np.random.SeedSequence((options.seed, DROPOUT, step)).generate_state(1)
         torch.manual_seed(int(seed[0]))
-        with autocast(self.device, bf16=self.bf16):
-            outputs = self._outputs(view.images)
-        loss = supervised_loss(outputs, view, batch, self.class_weights, options.distillation)
-        if self.consistency and lesson:
-            loss = loss + self.consistency.loss(outputs[0].logits, lesson, step)
+        loss = self.recording(**view.tensors()) if lesson is None else self._gradients(view, lesson)
         value = loss.item()
         if not math.isfinite(value):
             raise ConfigurationError(
                 f"The loss became {value} in step {step + 1} of {options.iterations}: the training diverged. "
                 f"Lower learning_rate (now {options.learning_rate})."
             )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         if self.consistency:
             self.consistency.teacher.follow(self.network, ema_decay(options.ema, step))
         return value
 
+    def _gradients(self, view: View, lesson: Lesson | None = None) -> Tensor:
+        """Compute the gradients of the loss, and return it."""
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.device, bf16=self.bf16):
+            outputs = self._outputs(view.images)
+        loss = supervised_loss(outputs, view, self.class_weights, self.options.distillation)
+        if self.consistency and lesson:
+            loss = loss + self.consistency.loss(outputs[0].logits, lesson, self.result.iterations)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
     def _prepared(self, batch: Batch) -> tuple[View, Lesson | None]:
         """Bring the batch to the device, with what the teacher says to it where there is one."""
 
-        def tensor(array: NDArray[Any]) -> Tensor:
-            return torch.from_numpy(array).to(self.device)
+        def tensor(array: NDArray[Any] | None) -> Tensor | None:
+            return None if array is None else torch.from_numpy(array).to(self.device)
 
-        weights = None if batch.weights is None else tensor(batch.weights)
-        view = View(to_input(batch.images, self.network, self.device), tensor(batch.labels), weights)
-        if self.consistency is None or batch.plain is None or batch.inside is None:
+        inside = tensor(batch.inside)
+        view = View(
+            to_input(batch.images, self.network, self.device),
+            torch.from_numpy(batch.labels).to(self.device),
+            tensor(batch.weights),
+            tensor(batch.soft),
+            inside,
+        )
+        if self.consistency is None or batch.plain is None or inside is None:
             return view, None
         plain = to_input(batch.plain, self.network, self.device)
         with autocast(self.device, bf16=self.bf16):
-            return self.consistency.lesson(view, plain, tensor(batch.inside), self.result.iterations)
+            return self.consistency.lesson(view, plain, inside, self.result.iterations)
 
     def _outputs(self, inputs: Tensor) -> list[ScaledLogits]:
         try:
@@ -221,6 +234,7 @@ class Run:
             self.network.load_state_dict(self.consistency.teacher.state_dict())
         self.finished, self.best = True, {}
         self.optimizer.state.clear()
+        self.recording.forget()
         self.save()
 
     def save(self) -> None:

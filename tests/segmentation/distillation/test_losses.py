@@ -12,7 +12,6 @@ from tenth.segmentation.distillation import DistillationLoss
 from tenth.segmentation.distillation.losses import resize_soft, warn_of_two_classes
 from tenth.segmentation.distillation.relations import channel_wise, relational
 from tenth.segmentation.networks import ScaledLogits
-from tenth.segmentation.training.batches import Batch
 from tenth.segmentation.training.consistency import View
 from tenth.segmentation.training.loss import segmentation_loss
 from tenth.segmentation.training.soft import supervised_loss
@@ -234,10 +233,9 @@ def test_averages_stay_distributions_at_sizes_that_do_not_divide(size):
 
 def whole(loss: DistillationLoss, outputs, labels, soft, class_weights=None) -> torch.Tensor:
     """Return the loss as a training computes it."""
-    images = np.zeros((*labels.shape, 3), np.uint8)
-    view = View(torch.zeros(len(labels), 3, *labels.shape[1:]), labels)
-    batch = Batch(images, labels.numpy(), inside=EVERYWHERE.numpy(), soft=soft.numpy())
-    return supervised_loss(outputs, view, batch, class_weights, loss)
+    images = torch.zeros(len(labels), 3, *labels.shape[1:])
+    view = View(images, labels, soft=soft, inside=EVERYWHERE)
+    return supervised_loss(outputs, view, class_weights, loss)
 
 
 def test_the_whole_loss_is_the_sum_of_its_parts_over_the_outputs():

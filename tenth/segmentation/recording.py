@@ -1,0 +1,121 @@
+"""Launching the kernels of a call together: on a GPU, small networks wait for the processor, not for the GPU.
+
+A network for road scenes launches some thousand kernels a step, each of which takes the processor longer to
+launch than the GPU to compute. A CUDA graph records them once and launches them all at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+import torch
+from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
+
+EAGER = 3
+"""Calls of one shape before it is recorded: libraries prepare themselves in the first ones, and a few calls
+are not worth a recording."""
+
+
+@dataclass
+class Replay:
+    """Calls of one kind, and their recording once there is one.
+
+    Parameters
+    ----------
+    kind : tuple
+        What a recording depends on.
+    calls : int
+        How many there were.
+    graph : torch.cuda.CUDAGraph or None
+        The recording.
+    inputs, output
+        What it reads, by name, and writes.
+    """
+
+    kind: tuple[object, ...] = ()
+    calls: int = 0
+    graph: torch.cuda.CUDAGraph | None = None
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    output: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor | None:
+        """Return what the recording makes of other inputs; ``None`` without one."""
+        if self.graph is None:
+            return None
+        for name, mine in self.inputs.items():
+            mine.copy_(inputs[name])
+        self.graph.replay()
+        return self.output.clone()
+
+
+class Recording:
+    """A function of tensors and of a module's weights: called as it is at first, recorded and replayed then.
+
+    Anywhere but on a GPU, and where the function cannot be recorded, it is just called. Replaying does what
+    calling does: weights are read, and gradients and statistics written, where they are. Inputs of another
+    shape, another mode of the module, and weights that have moved start it anew. Threads take turns.
+
+    Parameters
+    ----------
+    function : callable
+        Takes tensors by name and returns one; whatever else it reads has to stay the same. It must not wait
+        for the GPU (no ``item()``, no copy to the processor). One that computes gradients has to begin with
+        none: replaying writes them where they were, and adds nothing.
+    module : torch.nn.Module
+        Whose weights it uses.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], module: nn.Module) -> None:
+        self.function = function
+        self.module = module
+        self.weights = tuple(module.parameters())
+        self.possible = True
+        self.turn = Lock()
+        self.replay = Replay()
+
+    def __call__(self, **inputs: Tensor) -> Tensor:
+        """Return what the function returns; recorded or not, it is the caller's own."""
+        if not self.possible or not all(tensor.is_cuda for tensor in inputs.values()):
+            return self.function(**inputs)
+        with self.turn:
+            kind = self._kind(inputs)
+            if kind != self.replay.kind:
+                self.replay = Replay(kind)
+            self.replay.calls += 1
+            if self.replay.calls == EAGER + 1:
+                self._record(inputs)
+            replayed = self.replay(inputs)
+            return self.function(**inputs) if replayed is None else replayed
+
+    @property
+    def recorded(self) -> bool:
+        """Whether calls like the last are replayed."""
+        return self.replay.graph is not None
+
+    def forget(self) -> None:
+        """Drop the recording and the memory that it holds."""
+        self.replay = Replay()
+
+    def _kind(self, inputs: Mapping[str, Tensor]) -> tuple[object, ...]:
+        """Return what a recording depends on."""
+        shapes = [(name, each.shape, each.stride(), each.dtype) for name, each in inputs.items()]
+        return shapes, self.module.training, [weight.data_ptr() for weight in self.weights]
+
+    def _record(self, inputs: Mapping[str, Tensor]) -> None:
+        mine = {name: tensor.clone() for name, tensor in inputs.items()}
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                output = self.function(**mine).detach()
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            name = type(self.module).__name__
+            log.info("%s cannot be recorded (%s); its kernels are launched one by one.", name, reason)
+            self.possible = False
+            return
+        self.replay.graph, self.replay.inputs, self.replay.output = graph, mine, output
