@@ -44,9 +44,9 @@ OPTIONS: dict[str, dict[str, Any]] = {"icnet": IMAGENET, "deeplabv3plus": IMAGEN
 RATES = {"icnet": 0.04, "deeplabv3plus": 0.04, "espnetv2": 0.02, "enet": 0.1, "erfnet": 0.1}
 """Learning rates, those of ICNet and ENet from benchmarks.training_settings, the others by analogy."""
 
-TEACHERS = {"icnet": 600, "deeplabv3plus": 900, "espnetv2": 480}
-"""The teachers and their steps; the thesis's ERFNet is left to the students, for it has no weights to start
-from, while ESPNetv2 comes from Cityscapes."""
+TEACHERS = {"icnet": 0.5, "deeplabv3plus": 0.75, "espnetv2": 0.4}
+"""The teachers, and their steps as a share of a student's; the thesis's ERFNet is left to the students, for
+it has no weights to start from, while ESPNetv2 comes from Cityscapes."""
 
 TEACHER_SEED = 100  # no student is its own teacher
 PATIENCE = 2 * 3600
@@ -99,6 +99,11 @@ class Work:
             scale=(0.75, 1.5),
         )
 
+    @property
+    def teacher_steps(self) -> dict[str, int]:
+        """The steps of each teacher."""
+        return {network: round(share * self.steps) for network, share in TEACHERS.items()}
+
     def file(self, name: str) -> Path:
         """Return the file of a job's report."""
         return self.folder / "jobs" / f"{name}.json"
@@ -144,7 +149,8 @@ def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
 
 def teach(work: Work, network: str) -> dict[str, Any]:
     """Train a teacher."""
-    return train_alone(work.training(network, "teachers", TEACHERS[network], TEACHER_SEED), work.progress)
+    job = work.training(network, "teachers", work.teacher_steps[network], TEACHER_SEED)
+    return train_alone(job, work.progress)
 
 
 def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
@@ -187,8 +193,11 @@ def steps_of(work: Work, network: str, mode: str) -> int:
     return round(work.steps * seconds["alone"] / seconds[loss_of(network, mode).form])
 
 
-def step_seconds(work: Work, network: str, steps: int = 5, repeats: int = 5) -> dict[str, float]:
+def step_seconds(work: Work, network: str, repeats: int = 5) -> dict[str, float]:
     """Return the seconds of a step alone and distilled, measured in turns, and of all soft labels."""
+    steps = (
+        60 if torch.cuda.is_available() else 5
+    )  # enough for the first ones, which are slower, not to count
     job = work.training(network, folder_of("distilled"), steps, 0)
     material = read_material(job, None, work.progress)
     teachers = find_teachers(teachers_of(work), material.dataset)
@@ -215,8 +224,11 @@ def jobs(work: Work, seeds: Sequence[int]) -> Iterator[tuple[str, Callable[[], d
     for network in STUDENTS:
         yield f"step-{network}", partial(step_seconds, work, network)
     for network, seed in order(seeds):
-        for mode in MODES if seed == seeds[0] else MODES[:4]:
+        for mode in MODES[:4]:
             yield f"{network}-{mode}-s{seed}", partial(study, work, network, mode, seed)
+    for network in STUDENTS:
+        for mode in MODES[4:]:
+            yield f"{network}-{mode}-s{seeds[0]}", partial(study, work, network, mode, seeds[0])
 
 
 def order(seeds: Sequence[int]) -> list[tuple[str, int]]:
@@ -257,7 +269,7 @@ def work_of(arguments: argparse.Namespace) -> Work:
 def check_settings(work: Work) -> None:
     """Write down what all trainings of a folder share; refuse a folder of others."""
     file = work.folder / "settings.json"
-    mine = {"size": list(work.size), "steps": work.steps, "teachers": TEACHERS, "rates": RATES}
+    mine = {"size": list(work.size), "steps": work.steps, "teachers": work.teacher_steps, "rates": RATES}
     if not file.exists():
         write_json(file, mine)
     theirs = json.loads(file.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F  # noqa: N812
 
-from benchmarks.distillation import TEACHERS, Work, parser, teachers_of, words_of, work_of
+from benchmarks.distillation import Work, parser, teachers_of, words_of, work_of
 from benchmarks.jobs import RESULTS, processor, size_of
 from controller.find_teacher import find_teachers, temperatures_of
 from controller.material import read_material
@@ -138,7 +138,7 @@ def main() -> None:
         **{name: text for name, text in document.get("about", {}).items() if name == "origin"},
         "command": "python -m benchmarks.distillation_losses --dataset DIR --weights FILE",
         "size": arguments.student_size,
-        "teachers": TEACHERS,
+        "teachers": work.teacher_steps,
         "hardware": f"{processor()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,
     }

@@ -256,7 +256,7 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
         "timed_on": f"{cpu()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,
         "steps": work.steps,
-        "teachers": TEACHERS,
+        "teachers": work.teacher_steps,
         "step_seconds": steps,
         "soft_label_seconds": report.get("soft_label_seconds"),
         "train": {name: model["splits"].get("train") for name, model in report["models"].items()},

@@ -240,7 +240,8 @@ def about(module: str, arguments: argparse.Namespace, simulation: Simulation) ->
         "command": f"python -m {module} --dataset DIR --size {arguments.size} "
         f"--region-size {arguments.region_size} {of_first}"
         f"--round-steps {arguments.round_steps} --seeds {' '.join(map(str, arguments.seeds))}",
-        "hardware": f"{processor()}, {arguments.threads or torch.get_num_threads()} thread(s)",
+        "hardware": f"{processor()}, {arguments.threads or torch.get_num_threads()} thread(s)"
+        + (f" in each of {arguments.processes} processes" if arguments.processes > 1 else ""),
         "commit": commit.stdout.strip(),
         "torch": torch.__version__,
         **settings,
@@ -327,7 +328,8 @@ def run_jobs(jobs: Iterable[Job], arguments: argparse.Namespace, description: di
         What the first job that failed has raised, after all others are done.
     """
     published(arguments.out, description)  # no hours of work for a file that cannot take them
-    wanted = [each for each in jobs if each.stage <= arguments.stage]
+    # Some are part of several comparisons.
+    wanted = list({each.name: each for each in jobs if each.stage <= arguments.stage}.values())
     part, parts = map(int, arguments.part.split("/"))
     mine = [
         each

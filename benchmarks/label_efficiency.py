@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from benchmarks.ablation import variants
+from benchmarks.ablation import BY_CHANCE, SWITCHED_ON, other_questions, variants
 from benchmarks.jobs import Job, about, full_labels_alike, icnet, job, learned_alike, parser, run_jobs
 from benchmarks.results_page.series import ENTROPY_WITH_DROPOUT
 from controller.simulation.recipes import THESIS
@@ -44,18 +44,16 @@ REGIONS = ("tenth", "sp-crf", "sp-crf-class", "sp", "random-regions")
 
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the most wanted first."""
-    first, *others = seeds
-    yield from steps_of_table_1(1, base, first)
-    yield from questions_alone(1, base, first)
-    for place, seed in enumerate(others):
-        yield from steps_of_table_1(2, base, seed)
-        yield from questions_alone(2, base, seed)
-        if place == 0:
-            yield from variants(2, base, first)
-    for seed in others:
+    for stage, seed in zip((1, *[2] * len(seeds)), seeds, strict=False):
+        yield from steps_of_table_1(stage, base, seed)
+        yield from questions_alone(stage, base, seed)
+    for part in (by_chance, budgets, other_strategies, other_labels, few_answers, other_sizes):
+        for seed in seeds:
+            yield from part(base, seed)
+    for seed in seeds:
         yield from variants(3, base, seed)
     for seed in seeds:
-        yield from everything_else(base, seed)
+        yield from forty_percent(base, seed)
 
 
 def steps_of_table_1(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
@@ -73,27 +71,37 @@ def questions_alone(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
     yield job(stage, base, "sp-crf-class", seed)
 
 
-def relabelled(stage: int, base: Simulation, seed: int) -> Iterator[Job]:
-    """Yield the thesis's recipe with the pseudo-labels of all groups renewed by the model of each round."""
+def by_chance(base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield `tenth` that draws its regions in proportion to their score, where goals are about it."""
+    for budget in (0.1, 0.05):
+        options = SWITCHED_ON["chance"]
+        yield job(3, base, "tenth", seed, budget=budget, name=BY_CHANCE, options=options)
+
+
+def few_answers(base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield what strategies ask where a fiftieth is asked, all learned from alike."""
+    for each in other_questions(3, base, seed):
+        if each.run and each.run.budget < 0.1:
+            yield each
+
+
+def other_labels(base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield the thesis's recipe with answers spread, and with the pseudo-labels of all groups renewed."""
+    for strategy in ("sp-crf", "sp-crf-class"):
+        recipe = replace(THESIS, propagate=True)
+        yield job(3, base, strategy, seed, recipe, name=f"{strategy} (propagated)")
     for strategy in ("sp-crf", "random-regions"):
         recipe = replace(THESIS, refresh=True)
-        yield job(stage, base, strategy, seed, recipe, name=f"{strategy} (relabelled)")
+        yield job(3, base, strategy, seed, recipe, name=f"{strategy} (relabelled)")
 
 
-def everything_else(base: Simulation, seed: int) -> Iterator[Job]:
-    """Yield budgets, all other strategies, exact answers, region and group sizes, and a larger P."""
-    yield from relabelled(3, base, seed)
-    yield from budgets(base, seed)
-    yield from other_strategies(base, seed)
+def other_sizes(base: Simulation, seed: int) -> Iterator[Job]:
+    """Yield two more sizes of regions, and twice as many groups."""
     for strategy in ("sp-crf", "tenth"):
         for region_size in (base.region_size // 2, 4 * base.region_size):
             yield job(3, replace(base, region_size=region_size), strategy, seed)
         half = replace(base, groups=2 * base.groups, group_size=-(-base.group_size // 2))
         yield job(3, replace(half, round_steps=base.round_steps // 2), strategy, seed)
-    for strategy in ("sp-crf", "sp-crf-class"):
-        recipe = replace(THESIS, propagate=True)
-        yield job(3, base, strategy, seed, recipe, name=f"{strategy} (propagated)")
-    yield from forty_percent(base, seed)
 
 
 def budgets(base: Simulation, seed: int) -> Iterator[Job]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.ablation import BY_CHANCE, SWITCHED_ON
 from benchmarks.jobs import Job, about, job, learned_alike, parser, run_jobs, size_of
 from controller.simulation.settings import Simulation
 
@@ -25,6 +26,8 @@ def plan(base: Simulation, seeds: tuple[int, ...]) -> list[Job]:
     for seed in seeds:
         for strategy in ("sp-crf", "random-regions"):
             jobs.append(learned_alike(len(seeds) + 1, base, strategy, seed))
+        options = SWITCHED_ON["chance"]
+        jobs.append(job(len(seeds) + 1, base, "tenth", seed, name=BY_CHANCE, options=options))
     return jobs
 
 

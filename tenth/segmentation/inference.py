@@ -209,7 +209,8 @@ class Predictor(ImagePredictor):
             torch.default_generator.manual_seed(seed)
 
     def _logits(self, image: NDArray[np.uint8], *, recorded: bool = True) -> Tensor:
-        self.network.eval()
+        if self.network.training:  # going through all modules takes longer than a GPU with an image
+            self.network.eval()
         return self._forward(image, recorded=recorded)
 
     def _forward(self, image: NDArray[np.uint8], *, recorded: bool = False) -> Tensor:
