@@ -117,5 +117,15 @@ class Recording:
             name = type(self.module).__name__
             log.info("%s cannot be recorded (%s); its kernels are launched one by one.", name, reason)
             self.possible = False
+            _leave_recording(next(iter(mine.values())).device)
             return
         self.replay.graph, self.replay.inputs, self.replay.output = graph, mine, output
+
+
+def _leave_recording(device: torch.device) -> None:
+    """Give the device a generator that is not recording: one that was when a recording failed still says so.
+
+    Dropout would fail from then on ("Offset increment outside graph capture").
+    """
+    generator = torch.cuda.default_generators[device.index or 0]
+    generator.graphsafe_set_state(generator.clone_state())

@@ -32,6 +32,10 @@ def network_with_dropout():
         return build_network("icnet", 4, encoder="resnet18", width=0.25, dropout=0.3)
 
 
+def statistics(network):
+    return torch.cat([each.flatten() for each in network.buffers() if each.is_floating_point()])
+
+
 @pytest.fixture
 def unrecorded(monkeypatch):
     """Return a function that lets kernels be launched one by one from then on."""
@@ -90,6 +94,7 @@ def test_what_cannot_be_recorded_is_called(caplog):
     assert "Linear cannot be recorded" in caplog.text
     assert all(torch.equal(each, outputs[0]) for each in outputs)
     torch.testing.assert_close(recording(x=2 * x), module(2 * x) * 2)
+    nn.functional.dropout(x)  # would find its generator recording
 
 
 @GPU
@@ -106,8 +111,10 @@ def test_training_is_the_same_recorded(unrecorded, precision):
     np.testing.assert_allclose(losses[: EAGER + 3], expected[: EAGER + 3], rtol=1e-2)
     np.testing.assert_allclose(losses, expected, rtol=0.1)
     assert losses[-1] < losses[0]
-    for name, mine in recorded.named_buffers():
-        torch.testing.assert_close(mine, plain.get_buffer(name), rtol=0.1, atol=0.05)
+    mine, theirs = (statistics(network) for network in (recorded, plain))
+    assert (mine - theirs).norm() < 0.2 * theirs.norm()
+    counted = [each for name, each in recorded.named_buffers() if name.endswith("num_batches_tracked")]
+    assert all(int(count) == options.iterations for count in counted)
 
 
 @GPU

@@ -50,16 +50,17 @@ def adaptive_mean(x: Tensor, size: tuple[int, int]) -> Tensor:
 def _bin_means(x: Tensor, bins: int, axis: int) -> Tensor:
     """Return the means over `bins` bins along `axis` (2 or 3)."""
     length = x.shape[axis]
-    starts = [i * length // bins for i in range(bins)]
-    ends = [-(-(i + 1) * length // bins) for i in range(bins)]
+    # Made where they are used: a copy from the processor would make a GPU wait, and cannot be recorded.
+    place = torch.arange(bins, device=x.device)
+    starts, ends = place * length // bins, ((place + 1) * length + bins - 1) // bins
     shape = (-1, 1) if axis == 2 else (-1,)
     total = torch.zeros((), dtype=x.dtype, device=x.device)
-    for step in range(max(end - start for start, end in zip(starts, ends, strict=True))):
+    widest = max(-(-(i + 1) * length // bins) - i * length // bins for i in range(bins))
+    for step in range(widest):
         # The step-th pixel of every bin at once; bins that have no such pixel take another with weight zero.
-        taken = [min(start + step, end - 1) for start, end in zip(starts, ends, strict=True)]
-        weight = [(start + step < end) / (end - start) for start, end in zip(starts, ends, strict=True)]
-        pixels = x.index_select(axis, torch.tensor(taken, device=x.device))
-        total = total + pixels * torch.tensor(weight, dtype=x.dtype, device=x.device).view(shape)
+        taken = torch.minimum(starts + step, ends - 1)
+        weight = (starts + step < ends) / (ends - starts)
+        total = total + x.index_select(axis, taken) * weight.to(x.dtype).view(shape)
     return total
 
 

@@ -47,7 +47,7 @@ def assert_same(first, second):
 
 
 def accuracy(network):
-    confusion, predictor = ConfusionMatrix(CLASSES), Predictor(network)
+    confusion, predictor = ConfusionMatrix(CLASSES), Predictor(network, "cpu")
     for seed in range(50, 54):
         image, labels = ColourImage(seed).load()
         confusion.update(predictor.labels(image), labels)
