@@ -14,6 +14,7 @@ import torch
 from controller.simulation.images import LabelledPicture, load_pictures
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset, Sample
+from tenth.segmentation.device import resolve_device
 from tenth.segmentation.distillation.losses import DistillationLoss, warn_of_two_classes
 from tenth.segmentation.distillation.teachers import describe
 from tenth.segmentation.evaluation import evaluate
@@ -170,7 +171,8 @@ def fit(
     """
     torch.manual_seed(job.seed)
     network = spec.build()
-    surveyed = survey(images, spec.classes, options.workers, progress, soft=options.distillation is not None)
+    loaders = options.loaders(resolve_device(options.device))
+    surveyed = survey(images, spec.classes, loaders, progress, soft=options.distillation is not None)
     checkpoint = checkpoint_of(job, spec, identity_of(network, options, surveyed))
     result = train(
         network,

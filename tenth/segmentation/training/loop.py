@@ -76,7 +76,9 @@ def train(
             "give a validation set or write validate_every = 0."
         )
     soft = options.distillation is not None
-    found = surveyed or survey(images, network.classes, options.workers, progress, soft=soft)
+    device = resolve_device(options.device)
+    loaders = options.loaders(device)
+    found = surveyed or survey(images, network.classes, loaders, progress, soft=soft)
     size = options.crop or found.size
     identity = identity_of(network, options, found)
     by_frequency = options.class_weighting == "frequency" and found.pixels.any()
@@ -92,7 +94,6 @@ def train(
     )
 
     home = next(network.parameters()).device
-    device = resolve_device(options.device)
     network.to(device)
     run = Run(
         network, options, device=device, class_weights=weights, identity=identity, checkpoint=checkpoint

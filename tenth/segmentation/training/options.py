@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import torch
 
 from tenth.errors import ConfigurationError
 from tenth.segmentation.device import Precision, check_precision
 
 if TYPE_CHECKING:  # that package is built on this one
     from tenth.segmentation.distillation.losses import DistillationLoss
+
+LOADERS = 8
+"""Threads that load images ahead of a GPU, where there are as many cores."""
 
 UNRELATED = ("device", "checkpoint_every", "workers")
 """Options that say how a training is run, not what comes out of it."""
@@ -49,8 +55,8 @@ class TrainingOptions:
         ``"f32"``, ``"bf16"`` (mixed), or ``"auto"``: bf16 where the device computes it natively.
     checkpoint_every : int
         Steps between two checkpoints.
-    workers : int
-        Threads that load images ahead; 0 loads between the steps.
+    workers : int or None
+        Threads that load images ahead; 0 loads between the steps; ``None`` leaves it to `loaders`.
     validate_every : int
         Steps between two validations; 0 validates never.
     patience : int
@@ -96,7 +102,7 @@ class TrainingOptions:
     device: str = "auto"
     precision: Precision = "auto"
     checkpoint_every: int = 200
-    workers: int = 1
+    workers: int | None = None
     validate_every: int = 0
     patience: int = 0
     consistency: float = 0.0
@@ -110,8 +116,9 @@ class TrainingOptions:
         """Check the values."""
         for name in ("iterations", "batch_size", "checkpoint_every"):
             self._require(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("seed", "workers", "validate_every", "patience", "weight_decay"):
+        for name in ("seed", "validate_every", "patience", "weight_decay"):
             self._require(name, getattr(self, name) >= 0, "0 or more")
+        self._require("workers", self.workers is None or self.workers >= 0, "None, or 0 or more")
         self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
         self._require("power", 0 <= self.power < math.inf, "0 or more")
         self._require("momentum", 0 <= self.momentum < 1, "from 0 to below 1")
@@ -141,6 +148,16 @@ class TrainingOptions:
             raise ConfigurationError(
                 f"Training with {name} = {getattr(self, name)!r} is impossible; it has to be {expected}."
             )
+
+    def loaders(self, device: torch.device) -> int:
+        """Return how many threads load images ahead of a network on `device`.
+
+        One where the processor computes, for all of its cores do that. A GPU is faster than one core changes
+        images, and much faster than it unpacks soft labels.
+        """
+        if self.workers is not None:
+            return self.workers
+        return 1 if device.type == "cpu" else max(1, min(LOADERS, (os.cpu_count() or 1) - 1))
 
     def identity(self) -> dict[str, Any]:
         """Return the options that the result depends on, as they come back from JSON."""

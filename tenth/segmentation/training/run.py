@@ -101,7 +101,7 @@ class Run:
         self.network.train()
         # Interrupted after the step that found no more improvement, all that is left is the end.
         steps = range(first, first if self.exhausted else options.iterations)
-        loaded = prefetched(batches.load, steps, options.workers)
+        loaded = prefetched(batches.load, steps, options.loaders(self.device))
         with closing(loaded), progress.bar(options.iterations, description, "step", first) as bar:
             try:
                 for batch in loaded:

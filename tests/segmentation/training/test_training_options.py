@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import torch
 
 from tenth.errors import ConfigurationError
 from tenth.segmentation.training import TrainingOptions
@@ -51,3 +52,11 @@ def test_identity_survives_json_and_knows_what_matters():
     assert json.loads(json.dumps(options.identity())) == options.identity()
     assert TrainingOptions(10, crop=(3, 4), workers=3, checkpoint_every=7).identity() == options.identity()
     assert TrainingOptions(10, crop=(3, 4), seed=1).identity() != options.identity()
+
+
+@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (4, 3), (64, 8)])
+def test_a_gpu_has_more_images_loaded_ahead(monkeypatch, cores, expected):
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert TrainingOptions(1).loaders(torch.device("cuda")) == expected
+    assert TrainingOptions(1).loaders(torch.device("cpu")) == 1
+    assert TrainingOptions(1, workers=0).loaders(torch.device("cuda")) == 0
