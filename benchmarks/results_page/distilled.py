@@ -9,18 +9,15 @@ from typing import Any
 from benchmarks.results_page.load import (
     DISTILLATION,
     DISTILLATION_DETAILS,
-    LONGER,
-    LONGER_DETAILS,
     THESIS_LOSS,
     THESIS_LOSS_DETAILS,
     Results,
 )
+from benchmarks.results_page.longer_students import longer_students, students_on_a_gpu
 from benchmarks.results_page.measurements import losses
 from benchmarks.results_page.rows import Row
-from benchmarks.results_page.students import MODES, of_mode, students, with_details
+from benchmarks.results_page.students import MODES, TORCH, of_mode, students, with_details
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
-
-TORCH = "torch f32"
 
 
 def distillation(results: Results) -> list[str]:
@@ -41,7 +38,8 @@ def distillation(results: Results) -> list[str]:
         "## Tables 4.3 and 4.4: students alone, distilled, and by the soft labels only",
         "",
         *students(plain, about),
-        *_longer(results),
+        *longer_students(results),
+        *students_on_a_gpu(results),
         *losses(results),
         *_without_class_weights(results),
         *_classes(plain, about),
@@ -185,27 +183,6 @@ def _ensemble_on_test(rows: Sequence[Row], about: Mapping[str, Any]) -> list[str
         "The thesis, Cityscapes val: ensemble 75.44 of members with 67.7, 72.34 and 69.3.",
         "",
         *table(head, body),
-    ]
-
-
-def _longer(results: Results) -> list[str]:
-    """Return the section on students that had more time."""
-    document = results.documents.get(LONGER, {})
-    details = results.documents.get(LONGER_DETAILS, {})
-    rows = with_details(document.get("runs", []), details.get("runs", []))
-    plain = [row for row in rows if row["runtime"] == TORCH]
-    if not any(row["mode"] in MODES for row in plain):
-        return []
-    about = results.about(LONGER_DETAILS)
-    return [
-        "## Students trained longer",
-        "",
-        f"The same teachers and settings, {about.get('steps', 'more')} steps for a student alone and as many "
-        "as fit into the same seconds for one taught: whether distillation pays later.",
-        "",
-        f"    {about.get('command', '')}",
-        "",
-        *students(plain, about, only_run=True),
     ]
 
 

@@ -27,6 +27,9 @@ THESIS_LOSS, THESIS_LOSS_DETAILS = (
 LONGER, LONGER_DETAILS = "distillation_longer.json", "distillation_longer_details.json"
 """Students that had more steps."""
 
+ON_GPU, ON_GPU_DETAILS = "distillation_gpu.json", "distillation_gpu_details.json"
+"""Teachers and students that had more steps, on a GPU."""
+
 SOFT_LABELS = "soft_labels.json"
 
 LOSSES = "distillation_losses.json"
@@ -49,7 +52,16 @@ MORE = (
     LOSSES,
 )
 
-OPTIONAL = (ABLATION, ABLATION_DETAILS, THESIS_LOSS, THESIS_LOSS_DETAILS, LONGER, LONGER_DETAILS)
+OPTIONAL = (
+    ABLATION,
+    ABLATION_DETAILS,
+    THESIS_LOSS,
+    THESIS_LOSS_DETAILS,
+    LONGER,
+    LONGER_DETAILS,
+    ON_GPU,
+    ON_GPU_DETAILS,
+)
 """Files that the page does not miss."""
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.ablation import BY_CHANCE
-from benchmarks.results_page import thesis
 from benchmarks.results_page.efficiency import all_series
 from benchmarks.results_page.load import Results
 from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE, LEARNED_ALIKE
-from benchmarks.results_page.series import SETTING, Series, divide, pick
+from benchmarks.results_page.series import Series, pick
 from benchmarks.results_page.words import NOTHING, mean, percent, points, share, table, whole
 
 THESIS_WAY = "the thesis's way"
@@ -23,6 +22,7 @@ SHOWN = (
 )
 ASKING = (
     ("`random-regions`", f"random-regions {LEARNED_ALIKE}"),
+    ("`sp-crf`", f"sp-crf {LEARNED_ALIKE}"),
     ("`tenth`", "tenth"),
     ("`tenth`, `selection.chance = 1`", BY_CHANCE),
 )
@@ -50,18 +50,29 @@ def overview(results: Results) -> str:
 
 def questions(results: Results) -> str:
     """Return what strategies ask is worth where all learn from their answers alike."""
-    series = divide(results.ablation, SETTING, thesis.GROUPS)
+    series = all_series(results.label_efficiency)
     body = []
     for text, strategy in ASKING:
         cells = [text]
         for budget in (0.1, 0.02):
             found = pick(series, strategy=strategy, budget=budget, annotator="dominant")
-            cells += (
-                [percent(found.final("gap_closed")), whole(found.final("keys"))] if found else [NOTHING] * 2
-            )
+            cells += _worth(found) if found else [NOTHING] * 3
         body.append(cells)
-    head = ["questions", "a tenth of the pixels", "keys", "a fiftieth", "keys"]
+    head = [
+        "questions",
+        "a tenth: gap closed",
+        "mIoU val",
+        "keys",
+        "a fiftieth: gap closed",
+        "mIoU val",
+        "keys",
+    ]
     return "\n".join(table(head, body)).strip()
+
+
+def _worth(series: Series) -> list[str]:
+    values = series.final("gap_closed"), series.final("miou_val"), series.final("keys")
+    return [show(value) for show, value in zip((percent, points, whole), values, strict=True)]
 
 
 def _full_labels(series: Sequence[Series]) -> list[str]:

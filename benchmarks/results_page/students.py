@@ -9,6 +9,9 @@ from typing import Any
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, mean, points, seeds, signed, span, table, whole
 
+TORCH = "torch f32"
+"""The runtime that students are compared in."""
+
 PRINTED = {"enet": (52.3, 55.8, 52.0), "icnet": (54.7, 57.8, 54.4), "erfnet": (72.34, 72.2, 69.3)}
 """Tables 4.3 and 4.4 of the thesis, Cityscapes val: alone, distilled, by the soft labels only."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.results_page import thesis
 from benchmarks.results_page.rows import BASELINE, BOUND, BOUND_ALIKE
-from benchmarks.results_page.series import Difference, Series
+from benchmarks.results_page.series import PIXELS, Difference, Series, base_of
 from benchmarks.results_page.words import NOTHING, percent, points, seeds, share, signed, span, table, whole
 
 COST_HEAD = ("pixels asked", "keys", "ratio", "gap closed")
@@ -124,7 +124,11 @@ def interval(each: Difference) -> str:
 def settings(rows: Iterable[Series]) -> list[str]:
     """Return a line with the sizes of regions and groups behind a table."""
     asked = [
-        row for each in rows if each["strategy"] not in NAMES for run in each.runs.values() for row in run
+        row
+        for each in rows
+        if each["strategy"] not in NAMES and base_of(each["strategy"]) not in PIXELS
+        for run in each.runs.values()
+        for row in run
     ]
     words = {
         "region_size": "regions of {} pixels",

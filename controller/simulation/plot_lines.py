@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 BOUNDS = ("full-labels", "initial-labels")
 UP = "mIoU on test, per cent"
-BAND = "lines: mean over seeds, bands: lowest to highest seed"
+MOST_BANDS = 6
+"""Lines that have bands; those of more would cover each other."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,13 @@ def last_rounds(rows: Iterable[Row]) -> list[Row]:
 
 def draw(lines: Sequence[Line], rows: Sequence[Row], path: str | Path, title: str, across: str) -> None:
     """Draw lines and the levels of full and of initial labels into a file."""
+    banded = len(lines) <= MOST_BANDS
+    words = "lines: mean over seeds" + (", bands: lowest to highest seed" if banded else "")
     figure = new_figure(8.4, 5.2)
-    axes = new_axes(figure, title, across, UP)
+    axes = new_axes(figure, f"{title} ({words})", across, UP)
+    if banded:
+        for line in lines:
+            _draw_band(axes, line)
     ends = [_draw_line(axes, line) for line in lines]
     right = axes.get_xlim()[1]
     for column, name in (("full_label_miou_test", "full labels"), ("initial_miou_test", "initial labels")):
@@ -116,18 +122,21 @@ def draw(lines: Sequence[Line], rows: Sequence[Row], path: str | Path, title: st
     save(figure, path)
 
 
+def _draw_band(axes: Axes, line: Line) -> None:
+    axes.fill_between(
+        [x for x, _ in line.points],
+        [min(values) for _, values in line.points],
+        [max(values) for _, values in line.points],
+        color=line.look.color,
+        alpha=0.13,
+        linewidth=0,
+    )
+
+
 def _draw_line(axes: Axes, line: Line) -> tuple[float, float, str, str]:
     xs = [x for x, _ in line.points]
     means = [fmean(values) for _, values in line.points]
     look = line.look
-    axes.fill_between(
-        xs,
-        [min(values) for _, values in line.points],
-        [max(values) for _, values in line.points],
-        color=look.color,
-        alpha=0.13,
-        linewidth=0,
-    )
     axes.plot(
         xs,
         means,

@@ -144,7 +144,14 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None
             fontsize=9,
             color=INK,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1.0, "shrinkA": 1, "shrinkB": 3},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "linewidth": 1.0,
+                "relpos": (0, 0.5),  # from the left of the name, not across it
+                "shrinkA": 1,
+                "shrinkB": 3,
+            },
         )
 
 

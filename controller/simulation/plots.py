@@ -9,7 +9,6 @@ from statistics import fmean
 from typing import Literal
 
 from controller.simulation.plot_lines import (
-    BAND,
     BOUNDS,
     Line,
     Row,
@@ -62,7 +61,7 @@ def plot_learning_curves(
         for name, look, hollow, group in groups(rows, fields)
     ]
     across = "groups labelled" if against == "round" else ASKED
-    draw(lines, rows, path, f"Learning curves ({BAND})", across)
+    draw(lines, rows, path, "Learning curves", across)
 
 
 def plot_budget_curve(rows: Sequence[Row], path: str | Path) -> None:
@@ -94,7 +93,7 @@ def plot_budget_curve(rows: Sequence[Row], path: str | Path) -> None:
         lines,
         rows,
         path,
-        f"After the last group ({BAND})",
+        "After the last group",
         ASKED,
     )
 
@@ -127,4 +126,4 @@ def plot_group_sizes(details_rows: Sequence[Row], path: str | Path) -> None:
         place = sizes.index(group[0]["group_size"])
         dashed = replace(look, dash=(SOLID, DASHED, DOTTED)[place % 3])
         lines.append(Line(name, dashed, points, hollow=place % 2 == 1))
-    draw(lines, details_rows, path, f"Group sizes ({BAND})", "images labelled")
+    draw(lines, details_rows, path, "Group sizes", "images labelled")

@@ -274,11 +274,12 @@ class SelectionSection(Section):
         description="Strategy 'tenth': how far regions keep from each other, in widths of a region.",
     )
     chance: float = Field(
-        default=0.0,
+        default=1.0,
         ge=0,
         le=10,
         description="Strategy 'tenth': 0 takes the regions of the highest score; above, they are drawn, with "
-        "probability by score ** (1 / chance). Try 1 where few regions are asked about.",
+        "probability by score ** (1 / chance), which did better where less than a tenth of the pixels was "
+        "asked about.",
     )
     duplicates: float = Field(
         default=1.0,

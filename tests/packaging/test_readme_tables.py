@@ -57,8 +57,8 @@ def test_questions_are_compared_where_all_learn_alike(tmp_path):
         *run("random-regions (learned as tenth)", 0, 0.55),
         *run("tenth with chance", 0, 0.58, budget=0.02),
     ]
-    store(tmp_path, "ablation.json", asked)
+    store(tmp_path, "label_efficiency.json", asked)
     lines = questions(load(tmp_path)).splitlines()
-    assert lines[2] == "| `random-regions` | 75.0 % | 900 | – | – |"
-    assert lines[3] == "| `tenth` | – | – | – | – |"
-    assert lines[4] == "| `tenth`, `selection.chance = 1` | – | – | 90.0 % | 900 |"
+    assert lines[2] == "| `random-regions` | 75.0 % | 56.0 | 900 | – | – | – |"
+    assert lines[4] == "| `tenth` | – | – | – | – | – | – |"
+    assert lines[5] == "| `tenth`, `selection.chance = 1` | – | – | – | 90.0 % | 59.0 | 900 |"

@@ -1,0 +1,77 @@
+"""Series of students beside the main one, which had more steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.results_page.load import (
+    DISTILLATION_DETAILS,
+    LONGER,
+    LONGER_DETAILS,
+    ON_GPU,
+    ON_GPU_DETAILS,
+    Results,
+)
+from benchmarks.results_page.rows import Row
+from benchmarks.results_page.students import MODES, TORCH, students, with_details
+from benchmarks.results_page.words import points, table
+
+
+def longer_students(results: Results) -> list[str]:
+    """Return the section on students that had more time beside the same teachers."""
+    rows = _rows(results, LONGER, LONGER_DETAILS)
+    if not rows:
+        return []
+    about = results.about(LONGER_DETAILS)
+    text = (
+        f"The same teachers and settings, {about.get('steps', 'more')} steps for a student alone and as many "
+        "as fit into the same seconds for one taught: whether distillation pays later."
+    )
+    return _section("Students trained longer", text, rows, about)
+
+
+def students_on_a_gpu(results: Results) -> list[str]:
+    """Return the section on the series that was trained on a GPU, its teachers too."""
+    rows = _rows(results, ON_GPU, ON_GPU_DETAILS)
+    if not rows:
+        return []
+    about = results.about(ON_GPU_DETAILS)
+    before = results.about(DISTILLATION_DETAILS).get("step_seconds", {})
+    steps = ", ".join(f"{name} {count}" for name, count in about["teachers"].items())
+    text = (
+        f"{about['steps']} steps for a student alone; teachers trained longer as well ({steps}). On "
+        f"{about['hardware']}: each had one core that loads images, and unpacking soft labels takes a core "
+        "longer than changing images. A step of a student taught by DIST took as long as "
+        f"{_ratios(about['step_seconds'])} steps of one alone, in the tables above {_ratios(before)}; it had "
+        "that many fewer in the same seconds. So this does not say what distillation brings in equal steps, "
+        "and no goal is judged by it. Loading with several cores, which training on a GPU does since, is not "
+        "measured. What it does say: alone, with more steps, students gain more than soft labels gave them "
+        "in the tables above."
+    )
+    table_4_2 = [
+        [row["network"], row["mode"], points(row["miou_val"]), points(row["miou_test"])]
+        for row in rows
+        if row["mode"] in ("teacher", "ensemble")
+    ]
+    lines = _section("Students on a GPU", text, rows, about)
+    return [*lines, *table(["teachers", "mode", "val", "test"], table_4_2)]
+
+
+def _rows(results: Results, name: str, details: str) -> list[Row]:
+    """Return the rows in the runtime that students are compared in; none without a student."""
+    documents = results.documents
+    every = with_details(documents.get(name, {}).get("runs", []), documents.get(details, {}).get("runs", []))
+    rows = [row for row in every if row["runtime"] == TORCH]
+    return rows if any(row["mode"] in MODES for row in rows) else []
+
+
+def _section(title: str, text: str, rows: Sequence[Row], about: Mapping[str, Any]) -> list[str]:
+    command = f"    {about.get('command', '')}"
+    return [f"## {title}", "", text, "", command, "", *students(rows, about, only_run=True)]
+
+
+def _ratios(step_seconds: Mapping[str, Mapping[str, float]]) -> str:
+    """Return how many steps alone a step by DIST takes, by network."""
+    known = {name: each["dist"] / each["alone"] for name, each in step_seconds.items() if "dist" in each}
+    return ", ".join(f"{ratio:.1f} ({name})" for name, ratio in known.items())
