@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.results_page.asking import table_3_6
-from benchmarks.results_page.efficiency import table_3_1, table_3_2, table_3_4
+from benchmarks.results_page.efficiency import table_3_1
 from benchmarks.results_page.load import DETAILS, Results
-from benchmarks.results_page.named_runs import learned_otherwise
-from benchmarks.results_page.provenance import coverage_of_one_seed
-from benchmarks.results_page.replication import replication
 from benchmarks.results_page.variants import variants
 
 
@@ -20,20 +16,11 @@ def smaller(results: Results) -> list[str]:
         return []
     where = _size(small)
     text = (
-        "What the setting above was too slow for, on fewer pixels and with fewer steps: "
-        f"{_settings(small)}. Thin things are lost at this size; compare within a table only."
+        f"An earlier series of one seed, on fewer pixels and with fewer steps: {_settings(small)}. It has "
+        "sizes of groups and regions that the setting above was too slow for on a processor. Thin things "
+        "are lost at this size; compare within a table only."
     )
-    sections = (
-        coverage_of_one_seed(small),
-        table_3_1(small),
-        table_3_2(small),
-        table_3_4(small),
-        table_3_6(small),
-        variants(small, "group_size"),
-        variants(small, "region_size"),
-        learned_otherwise(small),
-        replication(small, only_run=True),
-    )
+    sections = (table_3_1(small), variants(small, "group_size"), variants(small, "region_size"))
     return _part(f"At {where}", text, small, f", at {where}", sections)
 
 

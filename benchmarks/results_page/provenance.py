@@ -33,51 +33,40 @@ TRANSFER = ("random-regions", "sp-crf", "tenth")
 
 def coverage(results: Results) -> list[str]:
     """Return the section on what has been run: whole runs of what is planned, and what is missing."""
-    transfer = _counted([(name, "dominant", TENTH) for name in TRANSFER], all_series(results.transfer), SEEDS)
-    lines = _coverage([*_tables(results, SEEDS), ["table 3.3", *transfer]], SEEDS)
+    transfer = _counted([(name, "dominant", TENTH) for name in TRANSFER], all_series(results.transfer))
+    body = [*_tables(results), ["table 3.3", *transfer]]
+    head = ["experiment", f"whole runs, of {SEEDS} seeds each", "missing"]
+    lines = ["## What has been run", "", *table(head, body)]
     if results.missing:
         lines += [f"Files that are not there yet: {', '.join(f'`{name}`' for name in results.missing)}.", ""]
     return lines
 
 
-def coverage_of_one_seed(results: Results) -> list[str]:
-    """Return the same of a setting that is planned to be run once, and without a transfer."""
-    return _coverage(_tables(results, 1), 1)
-
-
-def _coverage(body: list[list[str]], planned: int) -> list[str]:
-    seeds = f"{planned} seed{'s' if planned > 1 else ''} each"
-    return ["## What has been run", "", *table(["experiment", f"whole runs, of {seeds}", "missing"], body)]
-
-
-def _tables(results: Results, planned: int) -> list[list[str]]:
-    """Return how many runs there are of each table, of so many planned seeds, and what is missing."""
+def _tables(results: Results) -> list[list[str]]:
+    """Return how many runs there are of each table, and what is missing."""
     settings = set_apart(all_series(results.label_efficiency))
     body = []
     for initial in SHARES:
         series = [each for (_, own), rows in settings.items() if abs(own - initial) < NEAR for each in rows]
-        body += [
-            [f"{what}, P = {share(initial)}", *_counted(plan, series, planned)]
-            for what, plan in TABLES.items()
-        ]
+        body += [[f"{what}, P = {share(initial)}", *_counted(plan, series)] for what, plan in TABLES.items()]
     return body
 
 
-def _counted(plan: Sequence[Planned], series: Iterable[Series], planned: int) -> list[str]:
+def _counted(plan: Sequence[Planned], series: Iterable[Series]) -> list[str]:
     rows = list(series)
     counts = {}
     for name, who, budget in plan:
         given = {"strategy": name, "annotator": who}
         # Whole images have a budget of their own.
         run = pick(rows, **given) if name == "image" else pick(rows, **given, budget=budget)
-        counts[name, budget] = 0 if run is None else min(planned, len(run.finished))
+        counts[name, budget] = 0 if run is None else min(SEEDS, len(run.finished))
     many = len({budget for _, _, budget in plan}) > 1
     missing = [
-        f"`{name}`{f' at {share(budget)}' if many else ''} {planned - count}"
+        f"`{name}`{f' at {share(budget)}' if many else ''} {SEEDS - count}"
         for (name, budget), count in counts.items()
-        if count < planned
+        if count < SEEDS
     ]
-    return [f"{sum(counts.values())} of {planned * len(counts)}", ", ".join(missing) or "nothing"]
+    return [f"{sum(counts.values())} of {SEEDS * len(counts)}", ", ".join(missing) or "nothing"]
 
 
 def how(results: Results) -> list[str]:

@@ -36,9 +36,9 @@ class Claim:
     verdict: str
 
 
-def replication(results: Results, *, only_run: bool = False) -> list[str]:
-    """Return the section on what did not replicate; `only_run` leaves out what has not been run."""
-    found = [each for each in claims(results) if not only_run or each.verdict != UNKNOWN]
+def replication(results: Results) -> list[str]:
+    """Return the section on what did not replicate."""
+    found = claims(results)
     failed = [each for each in found if each.verdict.startswith((FAILS, OPEN))]
     lines = ["## What did not replicate", ""]
     lines += [

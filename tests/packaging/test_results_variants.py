@@ -204,12 +204,7 @@ def test_runs_on_smaller_images_have_a_part_of_their_own(tmp_path):
     row = ("`sp-crf`", "dominant", "10 %")
     assert cells(section(whole, "Table 3.1"), *row)[10] == "50.0"
     assert cells(section(small, "Table 3.1: all strategies over the groups, at 120×90"), *row)[10] == "54.0"
-    assert cells(section(small, "Table 3.2: budgets, at 120×90"), "`sp-crf`", "dominant", "20 %")[4] == "55.0"
-    assert "    run it" in small
-    # one seed is planned there, and what has not been run is not listed as a statement
-    counted = cells(section(small, "What has been run, at 120×90"), "table 3.1, dominant label, P = 10 %")
-    assert counted[1].startswith("1 of 5") and "`sp-crf` " not in counted[2]
-    assert "not run yet" not in section(small, "What did not replicate, at 120×90")
+    assert "Region sizes, at 120×90" in small and "    run it" in small
 
 
 def test_longer_trainings_have_a_part_of_their_own(tmp_path):
