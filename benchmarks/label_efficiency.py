@@ -3,8 +3,13 @@
     python -m benchmarks.label_efficiency --dataset camvid --size 240x180 --stage 1
 
 Each run is a job of its own; jobs that are done are not done again, so a killed call is repeated. Several
-processes share the work: ``--part 0/2`` and ``--part 1/2``. ``--collect`` alone writes what the jobs have so
-far into benchmarks/results/label_efficiency.json and label_efficiency_details.json.
+processes share the work: ``--part 0/2`` and ``--part 1/2``, or one call that starts them:
+
+    nvidia-cuda-mps-control -d       # where there is an NVIDIA GPU: processes compute on it side by side
+    python -m benchmarks.label_efficiency --dataset camvid --processes 16 --threads 1
+
+``--collect`` alone writes what the jobs have so far into benchmarks/results/label_efficiency.json and
+label_efficiency_details.json.
 
 What takes too long at that size has a part of its own on the page, from benchmarks/results/smaller; with the
 same ``--work`` it shares the bounds and `tenth` of benchmarks.ablation:
