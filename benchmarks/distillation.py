@@ -44,9 +44,9 @@ OPTIONS: dict[str, dict[str, Any]] = {"icnet": IMAGENET, "deeplabv3plus": IMAGEN
 RATES = {"icnet": 0.04, "deeplabv3plus": 0.04, "espnetv2": 0.02, "enet": 0.1, "erfnet": 0.1}
 """Learning rates, those of ICNet and ENet from benchmarks.training_settings, the others by analogy."""
 
-TEACHERS = {"icnet": 0.5, "deeplabv3plus": 0.75, "espnetv2": 0.4}
-"""The teachers, and their steps as a share of a student's; the thesis's ERFNet is left to the students, for
-it has no weights to start from, while ESPNetv2 comes from Cityscapes."""
+TEACHERS = {"icnet": 600, "deeplabv3plus": 900, "espnetv2": 480}
+"""The teachers and their usual steps; the thesis's ERFNet is left to the students, for it has no weights to
+start from, while ESPNetv2 comes from Cityscapes."""
 
 TEACHER_SEED = 100  # no student is its own teacher
 PATIENCE = 2 * 3600
@@ -70,6 +70,8 @@ class Work:
         ESPNetv2's, of Cityscapes.
     steps : int
         Of a student alone.
+    teacher_steps : dict
+        Of each of `TEACHERS`.
     """
 
     dataset: Path
@@ -77,6 +79,7 @@ class Work:
     size: tuple[int, int]
     weights: Path
     steps: int
+    teacher_steps: dict[str, int]
     progress: Progress
 
     def training(
@@ -98,11 +101,6 @@ class Work:
             class_weighting="frequency",
             scale=(0.75, 1.5),
         )
-
-    @property
-    def teacher_steps(self) -> dict[str, int]:
-        """The steps of each teacher."""
-        return {network: round(share * self.steps) for network, share in TEACHERS.items()}
 
     def file(self, name: str) -> Path:
         """Return the file of a job's report."""
@@ -244,6 +242,10 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     options.add_argument("--weights", required=True, type=Path, help="ESPNetv2's of Cityscapes, width 2.0")
     options.add_argument("--size", default="240x180", help="images are resized to this")
     options.add_argument("--steps", type=int, default=1200, help="of a student alone")
+    names = ", ".join(TEACHERS)
+    options.add_argument(
+        "--teacher-steps", type=int, nargs=len(TEACHERS), default=list(TEACHERS.values()), help=f"of {names}"
+    )
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves it alone")
     options.add_argument("--work", type=Path, default=Path(".cache/distillation"))
@@ -261,7 +263,15 @@ def work_of(arguments: argparse.Namespace) -> Work:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     paths = (arguments.dataset, arguments.work)
-    work = Work(*paths, size_of(arguments.size), arguments.weights, arguments.steps, Progress(None))
+    teacher_steps = dict(zip(TEACHERS, arguments.teacher_steps, strict=True))
+    work = Work(
+        *paths,
+        size_of(arguments.size),
+        arguments.weights,
+        arguments.steps,
+        teacher_steps,
+        Progress(None),
+    )
     check_settings(work)
     return work
 

@@ -251,7 +251,8 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
     report: dict[str, Any] = work.report(first) if first else {"models": {}}
     return {
         "command": f"python -m benchmarks.distillation --dataset DIR --weights FILE --size {work.size[0]}x"
-        f"{work.size[1]} --steps {work.steps} --seeds {' '.join(map(str, seeds))}",
+        f"{work.size[1]} --steps {work.steps} --teacher-steps "
+        f"{' '.join(map(str, work.teacher_steps.values()))} --seeds {' '.join(map(str, seeds))}",
         "hardware": f"{processor()}, {torch.get_num_threads()} thread(s)",
         "timed_on": f"{cpu()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,

@@ -7,7 +7,9 @@ import contextlib
 import json
 import multiprocessing
 import platform
+import signal
 import subprocess
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -325,7 +327,7 @@ def run_jobs(jobs: Iterable[Job], arguments: argparse.Namespace, description: di
     Raises
     ------
     Exception
-        What the first job that failed has raised, after all others are done.
+        What a job has raised: at once, or with several processes what the first has, after all others.
     """
     published(arguments.out, description)  # no hours of work for a file that cannot take them
     # Some are part of several comparisons.
@@ -353,15 +355,23 @@ def perform_beside(jobs: Sequence[Job], arguments: argparse.Namespace) -> None:
     """Do jobs in several processes, each of which takes the next one when it is free."""
     # A process that forked could not use a GPU.
     context, count = multiprocessing.get_context("spawn"), arguments.processes
-    with ProcessPoolExecutor(count, context, initializer=_use, initargs=(arguments.threads,)) as pool:
+    with ProcessPoolExecutor(count, context, initializer=_begin, initargs=(arguments.threads,)) as pool:
         running = {pool.submit(perform, each, arguments.work, SILENT): each for each in jobs}
         failed = []
         for number, future in enumerate(as_completed(running), 1):
             error = future.exception()
             print(f"{number} of {len(jobs)}: {running[future].label}: {error or 'done'}", flush=True)
-            failed += [error] if error else []
+            if error:
+                traceback.print_exception(error)
+                failed.append(error)
     if failed:
         raise failed[0]
+
+
+def _begin(threads: int) -> None:
+    """Begin a process of several: Ctrl-C ends it at once, whatever jobs wait; what it did goes on later."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _use(threads)
 
 
 def _use(threads: int) -> None:

@@ -11,8 +11,8 @@ processes share the work: ``--part 0/2`` and ``--part 1/2``, or one call that st
 ``--collect`` alone writes what the jobs have so far into benchmarks/results/label_efficiency.json and
 label_efficiency_details.json.
 
-What takes too long at that size has a part of its own on the page, from benchmarks/results/smaller; with the
-same ``--work`` it shares the bounds and `tenth` of benchmarks.ablation:
+What an earlier series on smaller images has, and nothing else, has a part of its own on the page, from
+benchmarks/results/smaller; with the same ``--work`` it shares the bounds and `tenth` of benchmarks.ablation:
 
     python -m benchmarks.label_efficiency --dataset camvid --size 120x90 --region-size 20
         --initial-steps 300 --round-steps 100 --seeds 0 --stage 3
@@ -49,7 +49,8 @@ REGIONS = ("tenth", "sp-crf", "sp-crf-class", "sp", "random-regions")
 
 def plan(base: Simulation, seeds: tuple[int, ...]) -> Iterator[Job]:
     """Yield all jobs, the most wanted first."""
-    for stage, seed in zip((1, *[2] * len(seeds)), seeds, strict=False):
+    for place, seed in enumerate(seeds):
+        stage = 1 if place == 0 else 2
         yield from steps_of_table_1(stage, base, seed)
         yield from questions_alone(stage, base, seed)
     for part in (by_chance, budgets, other_strategies, other_labels, few_answers, other_sizes):

@@ -116,7 +116,7 @@ def _below_p(series: Sequence[Series]) -> list[str]:
     return [
         f"{' and '.join(worse)} ended below P alone: the model's own labels, which the thesis's recipe adds, "
         "did more harm than the answers did good. What the questions alone are worth, all learned from "
-        "alike, is told with the ingredients of `tenth`.",
+        "alike, is told under *The questions alone*.",
         "",
     ]
 

@@ -41,11 +41,11 @@ def students_on_a_gpu(results: Results) -> list[str]:
     steps = ", ".join(f"{name} {count}" for name, count in about["teachers"].items())
     text = (
         f"{about['steps']} steps for a student alone; teachers trained longer as well ({steps}). On "
-        f"{about['hardware']}: each had one core that loads images, and unpacking soft labels takes a core "
-        "longer than changing images. A step of a student taught by DIST took as long as "
+        f"{about['hardware']}: each loaded images by one thread, and unpacking soft labels takes longer than "
+        "changing images. A step of a student taught by DIST took as long as "
         f"{_ratios(about['step_seconds'])} steps of one alone, in the tables above {_ratios(before)}; it had "
         "that many fewer in the same seconds. So this does not say what distillation brings in equal steps, "
-        "and no goal is judged by it. Loading with several cores, which training on a GPU does since, is not "
+        "and no goal is judged by it. Loading by several threads, which training on a GPU does since, is not "
         "measured. What it does say: alone, with more steps, students gain more than soft labels gave them "
         "in the tables above."
     )

@@ -18,7 +18,7 @@ SHOWN = (
     (f"P and `sp-crf`, {THESIS_WAY}", "sp-crf", 0.1),
     (f"P and `tenth`, {RESTARTED}", "tenth", 0.05),
     (f"P and `tenth`, {RESTARTED}", "tenth", 0.1),
-    ("the same, trained on from round to round", "tenth without restart", 0.1),
+    ("the same, trained on from round to round (earlier series)", "tenth without restart", 0.1),
 )
 ASKING = (
     ("`random-regions`", f"random-regions {LEARNED_ALIKE}"),

@@ -86,7 +86,7 @@ class Predictor(ImagePredictor):
         self.device = resolve_device(device)
         self.network = network.to(self.device)
         self.bf16 = precision == "bf16"
-        self.recording = Recording(self._outputs, self.network)
+        self.recording = Recording(self.network)
 
     def probabilities(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the class probabilities of each pixel, see `ImagePredictor`."""
@@ -216,7 +216,7 @@ class Predictor(ImagePredictor):
     def _forward(self, image: NDArray[np.uint8], *, recorded: bool = False) -> Tensor:
         check_image(image)
         inputs = to_input(image[None], self.network, self.device)
-        return self.recording(inputs=inputs) if recorded else self._outputs(inputs)
+        return self.recording(self._outputs, inputs=inputs) if recorded else self._outputs(inputs)
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         with autocast(self.device, bf16=self.bf16):

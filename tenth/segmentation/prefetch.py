@@ -22,7 +22,7 @@ def prefetched(load: Callable[[K], V], keys: Iterable[K], workers: int) -> Gener
     load : callable
         Called with one key at a time, from several threads at once when `workers` is above 1.
     keys : iterable
-        May be endless; at most ``2 * workers`` results wait.
+        May be endless; at most ``workers + 1`` results wait.
     workers : int
         Number of threads; 0 loads in the caller's thread when asked for the next.
 
@@ -39,7 +39,7 @@ def prefetched(load: Callable[[K], V], keys: Iterable[K], workers: int) -> Gener
     try:
         for key in keys:
             waiting.append(pool.submit(load, key))
-            if len(waiting) > 2 * workers:
+            if len(waiting) > workers + 1:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -278,8 +278,8 @@ class SelectionSection(Section):
         ge=0,
         le=10,
         description="Strategy 'tenth': 0 takes the regions of the highest score; above, they are drawn, with "
-        "probability by score ** (1 / chance), which did better where less than a tenth of the pixels was "
-        "asked about.",
+        "probability by score ** (1 / chance): fewer keys, and on average better where few regions are asked "
+        "about.",
     )
     duplicates: float = Field(
         default=1.0,

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -54,9 +57,9 @@ def test_on_the_cpu_the_function_is_called():
         calls.append(inputs)
         return module(inputs)
 
-    recording = Recording(function, module)
+    recording = Recording(module)
     given = [torch.full((1, 2), float(number)) for number in range(2 * EAGER)]
-    outputs = [recording(inputs=inputs) for inputs in given]
+    outputs = [recording(function, inputs=inputs) for inputs in given]
     assert all(mine is theirs for mine, theirs in zip(calls, given, strict=True))
     assert all(torch.equal(mine, module(inputs)) for mine, inputs in zip(outputs, given, strict=True))
     assert not recording.recorded
@@ -65,36 +68,68 @@ def test_on_the_cpu_the_function_is_called():
 @GPU
 def test_replays_what_is_asked_with_the_weights_of_now():
     module = nn.Linear(3, 2).cuda()
-    recording = Recording(lambda x, y: module(x) + y, module)
+    recording = Recording(module)
+
+    def function(x, y):
+        return module(x) + y
+
     rng = torch.Generator().manual_seed(0)
     for size in (4, 4, 4, 4, 4, 5, 4):
         x, y = (torch.randn(size, width, generator=rng).cuda() for width in (3, 2))
-        torch.testing.assert_close(recording(x=x, y=y), module(x) + y)
+        torch.testing.assert_close(recording(function, x=x, y=y), module(x) + y)
         with torch.no_grad():
             module.weight += 1
     assert not recording.recorded  # the last shape came once
-    outputs = [recording(x=x, y=y) for _ in range(EAGER + 1)]
+    outputs = [recording(function, x=x, y=y) for _ in range(2 * EAGER + 1)]
     assert recording.recorded
     with torch.no_grad():
         module.weight *= 2
-    assert not torch.equal(recording(x=x, y=y), outputs[-1])
+    assert not torch.equal(recording(function, x=x, y=y), outputs[-1])
     torch.testing.assert_close(outputs[-1], outputs[0])  # is not written over
     module.cpu().cuda()  # the weights are somewhere else now
-    torch.testing.assert_close(recording(x=x, y=y), module(x) + y)
+    torch.testing.assert_close(recording(function, x=x, y=y), module(x) + y)
 
 
 @GPU
 def test_what_cannot_be_recorded_is_called(caplog):
     module = nn.Linear(1, 1).cuda()
-    recording = Recording(lambda x: module(x) * x.sum().item(), module)
+    recording, before = Recording(module), torch.cuda.current_stream()
+
+    def function(x):
+        return module(x) * x.sum().item()
+
     x = torch.ones(1, 1).cuda()
     with caplog.at_level("INFO"):
-        outputs = [recording(x=x) for _ in range(EAGER + 3)]
+        outputs = [recording(function, x=x) for _ in range(EAGER + 3)]
     assert not recording.recorded
     assert "Linear cannot be recorded" in caplog.text
     assert all(torch.equal(each, outputs[0]) for each in outputs)
-    torch.testing.assert_close(recording(x=2 * x), module(2 * x) * 2)
+    torch.testing.assert_close(recording(function, x=2 * x), module(2 * x) * 2)
+    assert torch.cuda.current_stream() == before
     nn.functional.dropout(x)  # would find its generator recording
+
+
+@GPU
+def test_what_does_not_want_to_be_recorded_is_called():
+    module = nn.Linear(1, 1).cuda()
+    module.recordable = False
+    recording, calls = Recording(module), []
+    for _ in range(3 * EAGER):
+        recording(lambda x: calls.append(x) or module(x), x=torch.ones(1, 1).cuda())
+    assert len(calls) == 3 * EAGER
+
+
+def test_a_predictor_goes_with_its_last_reference():
+    network = network_with_dropout()
+    gone = weakref.ref(network)
+    predictor = Predictor(network, "cpu")
+    predictor.labels(IMAGES[0].image)
+    gc.disable()
+    try:
+        del network, predictor
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @GPU

@@ -37,6 +37,9 @@ class SegmentationNetwork(nn.Module, ABC):
     mean, std : tuple of float
         What the input is normalised with: RGB in 0..1, ``(image - mean) / std``. A network whose encoder was
         trained otherwise sets its own; read them from the instance, not from the class.
+    recordable : bool
+        Whether a GPU may record the kernels of a pass and launch them together. Not with what changes from
+        pass to pass outside of tensors on the GPU, such as a counter: it would stay as it was.
 
     Notes
     -----
@@ -47,6 +50,7 @@ class SegmentationNetwork(nn.Module, ABC):
 
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    recordable: bool = True
 
     def __init__(self, classes: int) -> None:
         super().__init__()

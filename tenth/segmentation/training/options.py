@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,8 +14,8 @@ from tenth.segmentation.device import Precision, check_precision
 if TYPE_CHECKING:  # that package is built on this one
     from tenth.segmentation.distillation.losses import DistillationLoss
 
-LOADERS = 8
-"""Threads that load images ahead of a GPU, where there are as many cores."""
+LOADERS = 4
+"""Threads that load images ahead of a GPU, at most: each holds a batch, and one of soft labels is large."""
 
 UNRELATED = ("device", "checkpoint_every", "workers")
 """Options that say how a training is run, not what comes out of it."""
@@ -153,11 +152,12 @@ class TrainingOptions:
         """Return how many threads load images ahead of a network on `device`.
 
         One where the processor computes, for all of its cores do that. A GPU is faster than one core changes
-        images, and much faster than it unpacks soft labels.
+        images, and much faster than it unpacks soft labels; there as many as PyTorch would use, up to
+        `LOADERS`.
         """
         if self.workers is not None:
             return self.workers
-        return 1 if device.type == "cpu" else max(1, min(LOADERS, (os.cpu_count() or 1) - 1))
+        return 1 if device.type == "cpu" else min(LOADERS, torch.get_num_threads())
 
     def identity(self) -> dict[str, Any]:
         """Return the options that the result depends on, as they come back from JSON."""

@@ -80,7 +80,7 @@ class Run:
         self.finished = False
         self.resumable = True
         self.consistency = Consistency(network, options) if options.consistency else None
-        self.recording = Recording(lambda **tensors: self._gradients(View(**tensors)), network)
+        self.recording = Recording(network)
 
     def steps(
         self,
@@ -147,7 +147,10 @@ class Run:
         # Dropout draws the same whether or not the training was interrupted.
         seed = np.random.SeedSequence((options.seed, DROPOUT, step)).generate_state(1)
         torch.manual_seed(int(seed[0]))
-        loss = self.recording(**view.tensors()) if lesson is None else self._gradients(view, lesson)
+        if lesson is None:
+            loss = self.recording(self._gradients_of, **view.tensors())
+        else:
+            loss = self._gradients(view, lesson)
         value = loss.item()
         if not math.isfinite(value):
             raise ConfigurationError(
@@ -158,6 +161,9 @@ class Run:
         if self.consistency:
             self.consistency.teacher.follow(self.network, ema_decay(options.ema, step))
         return value
+
+    def _gradients_of(self, **view: Tensor) -> Tensor:
+        return self._gradients(View(**view))
 
     def _gradients(self, view: View, lesson: Lesson | None = None) -> Tensor:
         """Compute the gradients of the loss, and return it."""
@@ -234,6 +240,7 @@ class Run:
             self.network.load_state_dict(self.consistency.teacher.state_dict())
         self.finished, self.best = True, {}
         self.optimizer.state.clear()
+        self.optimizer.zero_grad(set_to_none=True)  # the recording's memory holds them
         self.recording.forget()
         self.save()
 

@@ -54,9 +54,9 @@ def test_identity_survives_json_and_knows_what_matters():
     assert TrainingOptions(10, crop=(3, 4), seed=1).identity() != options.identity()
 
 
-@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (4, 3), (64, 8)])
-def test_a_gpu_has_more_images_loaded_ahead(monkeypatch, cores, expected):
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+@pytest.mark.parametrize(("threads", "expected"), [(1, 1), (3, 3), (64, 4)])
+def test_a_gpu_has_more_images_loaded_ahead(monkeypatch, threads, expected):
+    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
     assert TrainingOptions(1).loaders(torch.device("cuda")) == expected
     assert TrainingOptions(1).loaders(torch.device("cpu")) == 1
     assert TrainingOptions(1, workers=0).loaders(torch.device("cuda")) == 0
