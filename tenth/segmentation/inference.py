@@ -52,6 +52,11 @@ class ImagePredictor(Protocol):
 DROPOUT = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
+LEAST_SIDE_BF16 = 32
+"""Images with a shorter side are computed in float32. Where maps are one pixel wide, convolutions of oneDNN
+(with PyTorch 2.13, on processors with AMX) read what is no part of them: NaN, or numbers of any size."""
+
+
 def dropout_layers(network: nn.Module) -> list[nn.Module]:
     """Return the layers of a network that drop anything in training."""
     return [module for module in network.modules() if isinstance(module, DROPOUT) and module.p > 0]
@@ -71,7 +76,8 @@ class Predictor(ImagePredictor):
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
     precision : str
         ``"auto"`` is float32 here, unlike in training: the ranking of regions depends on small probabilities.
-        ``"bf16"`` runs the network in bfloat16; the softmax is float32 in any case.
+        ``"bf16"`` runs the network in bfloat16; the softmax is float32 in any case, and so is the network
+        for images with a side below `LEAST_SIDE_BF16`.
 
     Raises
     ------
@@ -219,7 +225,7 @@ class Predictor(ImagePredictor):
         return self.recording(self._outputs, inputs=inputs) if recorded else self._outputs(inputs)
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        with autocast(self.device, bf16=self.bf16):
+        with autocast(self.device, bf16=self.bf16 and min(inputs.shape[2:]) >= LEAST_SIDE_BF16):
             logits: Tensor = self.network(inputs)
         return logits[0].float()
 

@@ -178,3 +178,11 @@ def test_features_need_a_classifier():
 
     with pytest.raises(ConfigurationError, match="no module called 'classifier'"):
         Predictor(Nameless(), "cpu").features(picture(8, 8))
+
+
+@pytest.mark.parametrize("size", [(130, 1), (70, 12), (40, 31), (130, 32), (200, 33)])
+def test_narrow_images_are_predicted_alike_each_time(network, size):
+    predictor, image = Predictor(network, "cpu", "bf16"), picture(*size)
+    first, *others = (predictor.logits(image) for _ in range(4))
+    assert np.isfinite(first).all()
+    assert all(np.array_equal(each, first) for each in others)
