@@ -9,6 +9,7 @@ from simulated import tiny
 from controller.simulation.compare import Comparison
 from controller.simulation.recipes import ANSWERS
 from controller.simulation.settings import Run
+from controller.simulation.shelf import Shelf
 from tenth.errors import ConfigurationError, DataError
 
 
@@ -102,3 +103,20 @@ def test_results_of_other_settings_are_not_added_to(streets, tmp_path):
         Comparison(tiny(streets, round_steps=3), out, resume=True)
     with pytest.raises(ConfigurationError, match=r"recipe = .*strategy_options = {} there"):
         again.perform([Run("random-regions", 0, 0.4, recipe=ANSWERS, strategy_options={"a": 1})])
+
+
+def test_comparisons_share_images_and_superpixels(streets, tmp_path):
+    shelf = Shelf()
+    one, other = (
+        Comparison(tiny(streets, **sizes), tmp_path / f"{number}.json", bounds=False, shelf=shelf)
+        for number, sizes in enumerate(({}, {"region_size": 30}))
+    )
+    assert one.splits(0).test[0] is other.splits(1).test[0]
+    assert one.cache is not other.cache
+    rows = one.perform([Run("random-regions", 0, 0.4)])
+    again = Comparison(tiny(streets), tmp_path / "again.json", bounds=False, shelf=shelf)
+    alone = Comparison(tiny(streets), tmp_path / "alone.json", bounds=False)
+    assert again.cache is one.cache and alone.cache is not one.cache
+    for each in (again, alone):
+        same = each.perform([Run("random-regions", 0, 0.4)])
+        assert [row["miou_test"] for row in same] == [row["miou_test"] for row in rows]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import asdict
 
 import pytest
 from page_rows import row
 
-from benchmarks.jobs import Job, collect, full_labels_alike, job
+from benchmarks.jobs import Job, collect, full_labels_alike, job, run_jobs
 from benchmarks.label_efficiency import plan
 from benchmarks.results_page.provenance import TABLES
 from benchmarks.results_page.rows import RUN
 from benchmarks.results_page.series import PIXELS
 from controller.simulation.settings import Simulation
 from tenth.errors import ConfigurationError
+from tenth.segmentation.scenes import write_scenes
 
 BASE = Simulation("camvid", initial=2, groups=2, group_size=3, region_size=40)
 ABOUT = {**asdict(BASE), "command": "python -m …", "commit": "1111111", "hardware": "first machine"}
@@ -143,3 +145,30 @@ def test_labels_choose_jobs():
         "full-labels (learned as tenth) seed 1, 2 images at first, budget 1 exact, 2 groups, regions of 40"
     )
     assert full_labels_alike(1, BASE, 1).label == alike
+
+
+@pytest.mark.slow
+def test_several_processes_do_all_jobs_but_those_that_fail(tmp_path, capsys):
+    write_scenes(tmp_path / "streets", train=8, val=2, test=2, width=64, height=48)
+    network = {"encoder": "resnet18", "width": 0.125}
+    sizes = {
+        "initial": 4,
+        "groups": 1,
+        "group_size": 3,
+        "initial_steps": 2,
+        "round_steps": 1,
+        "batch_size": 2,
+    }
+    base = Simulation(str(tmp_path / "streets"), network_options=network, device="cpu", **sizes)
+    jobs = [Job(1, base, 0), job(1, base, "image", 0), *(job(1, base, "sp", seed) for seed in (0, 1))]
+    arguments = argparse.Namespace(
+        out=tmp_path / "results.json", work=tmp_path / "work", stage=1, part="0/1", only=""
+    )
+    vars(arguments).update(collect=False, processes=2, threads=1)
+    with pytest.raises(ConfigurationError, match="less than one image"):
+        run_jobs(jobs, arguments, ABOUT)
+    assert {(strategy, seed) for strategy, seed, _ in found(arguments.out)} == {
+        *(("initial-labels", 0), ("full-labels", 0)),
+        *(("sp", 0), ("sp", 1)),
+    }
+    assert "4 of 4" in capsys.readouterr().out
