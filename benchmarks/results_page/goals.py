@@ -113,11 +113,11 @@ def _below_p(series: Sequence[Series]) -> list[str]:
     worse = [f"`{name}`" for name, step in steps.items() if step is not None and step.mean < 0]
     if not worse:
         return []
-    where = share(round(series[0]["initial_share"], 3))
+    where = f"(P = {share(round(series[0]['initial_share'], 3))})"
     return [
-        f"{' and '.join(worse)} ended below P alone (P = {where}): the model's own labels, which the thesis's "
-        "recipe adds, did more harm than the answers did good. What the questions alone are worth, all learned from "
-        "alike, is told under *The questions alone*.",
+        f"{' and '.join(worse)} ended below P alone {where}: the model's own labels, which the thesis's "
+        "recipe adds, did more harm than the answers did good. What the questions alone are worth, all "
+        "learned from alike, is told under *The questions alone*.",
         "",
     ]
 
