@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.results_page.efficiency import TENTH, all_series, set_apart
 from benchmarks.results_page.load import ABLATION_DETAILS, MAIN, MORE, Results
@@ -90,8 +90,19 @@ def how(results: Results) -> list[str]:
         if commands:
             listed = [commands] if isinstance(commands, str) else list(commands)
             lines += [*(f"    {plain(command)}" for command in listed), ""]
+        earlier = about.pop("earlier", [])
         lines += [f"- {key}: {value}" for key, value in flat(about)]
-        lines += [""]
+        lines += [*_earlier(earlier), ""]
     if not told:
         lines += ["No file tells its commands, hardware and settings yet.", ""]
     return lines
+
+
+def _earlier(machines: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return where the runs of a file come from that its settings do not speak of."""
+    commits: dict[str, list[str]] = {}
+    for each in machines:
+        commits.setdefault(each.get("hardware", "unknown"), []).append(each.get("commit", "unknown"))
+    return [
+        f"- other runs: {hardware}, at the commits {', '.join(each)}" for hardware, each in commits.items()
+    ]
