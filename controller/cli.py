@@ -80,7 +80,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="controller")
 @click.option("-v", "--verbose", is_flag=True, help="Log every step and every request to standard error.")
 def cli(verbose: bool) -> None:
-    """Ask people only about the regions where the model is unsure, and learn from their answers.
+    """Ask people about few regions, mostly where the model is unsure, and learn from their answers.
 
     \b
     A first day:
