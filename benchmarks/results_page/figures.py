@@ -36,11 +36,17 @@ def plots(results: Results) -> list[Plot]:
         found += _budgets(series, f"budgets_{network}_p{100 * initial:.0f}.png", f"Figure 3.7: {where}")
     for (network, _), series in set_apart(all_series(results.transfer)).items():
         found += _learning(series, "3.3", f"transfer_{network}", f"Figure 3.8: transfer, {network}")
-    sizes = [row for group in varied(results, "group_size") for each in group for row in _rows([each])]
+    sizes = [row for group in varied(results, "group_size") for row in _of_common_seeds(group)]
     if sizes:
         draw = partial(plot_group_sizes, sizes)
         found.append(Plot("3.12", "group_sizes.png", "Figure 3.12: group sizes", draw))
     return found
+
+
+def _of_common_seeds(series: list[Series]) -> list[Row]:
+    """Return the rows of the seeds that all series have: of others a mean would compare initial sets."""
+    common = set.intersection(*(set(each.finished) for each in series))
+    return [row for row in _rows(series) if row["seed"] in common]
 
 
 def _learning(series: list[Series], section: str, file: str, caption: str) -> list[Plot]:
