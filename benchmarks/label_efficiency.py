@@ -10,13 +10,6 @@ processes share the work: ``--part 0/2`` and ``--part 1/2``, or one call that st
 
 ``--collect`` alone writes what the jobs have so far into benchmarks/results/label_efficiency.json and
 label_efficiency_details.json.
-
-What an earlier series on smaller images has, and nothing else, has a part of its own on the page, from
-benchmarks/results/smaller; with the same ``--work`` it shares the bounds and `tenth` of benchmarks.ablation:
-
-    python -m benchmarks.label_efficiency --dataset camvid --size 120x90 --region-size 20
-        --initial-steps 300 --round-steps 100 --seeds 0 --stage 3
-        --out benchmarks/results/smaller/label_efficiency.json
 """
 
 from __future__ import annotations

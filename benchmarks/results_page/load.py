@@ -34,9 +34,6 @@ SOFT_LABELS = "soft_labels.json"
 
 LOSSES = "distillation_losses.json"
 
-SMALLER = "smaller"
-"""Folder of runs on smaller images."""
-
 LONGER_TRAININGS = "longer"
 """Folder of runs with more steps."""
 
@@ -79,8 +76,8 @@ class Results:
         details also those with other sizes of groups and regions.
     documents : dict of str to dict
         The files that are there, by name.
-    smaller, longer : Results, optional
-        What the folders `SMALLER` and `LONGER_TRAININGS` in the same folder hold.
+    longer : Results, optional
+        What the folder `LONGER_TRAININGS` in the same folder holds.
     """
 
     label_efficiency: list[Row] = field(default_factory=list)
@@ -89,7 +86,6 @@ class Results:
     ablation: list[Row] = field(default_factory=list)
     seconds: list[Row] = field(default_factory=list)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
-    smaller: Results | None = None
     longer: Results | None = None
 
     @property
@@ -118,9 +114,8 @@ def load(folder: Path) -> Results:
     of_efficiency, of_transfer = (with_drives(rows_of(documents.get(name, {}))) for name in DETAILS)
     efficiency, details = beside(efficiency, of_efficiency)
     transfer, _ = beside(transfer, of_transfer)
-    smaller, longer = (
-        load(folder / name) if (folder / name).is_dir() else None for name in (SMALLER, LONGER_TRAININGS)
-    )
+    trained_longer = folder / LONGER_TRAININGS
+    longer = load(trained_longer) if trained_longer.is_dir() else None
     main = main_setting(efficiency, documents.get(DETAILS[0], {}).get("about", {}))
     check_once(main, MAIN[0])
     check_once(transfer, MAIN[1])
@@ -131,7 +126,6 @@ def load(folder: Path) -> Results:
         ablation=rows_of(documents.get(ABLATION, {})),
         seconds=rows_of(documents.get("strategy_seconds.json", {})),
         documents=documents,
-        smaller=smaller,
         longer=longer,
     )
 

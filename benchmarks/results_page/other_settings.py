@@ -1,4 +1,4 @@
-"""Experiments in other settings than the main one, which was too slow for them: a part of the page each."""
+"""Experiments in another setting than the main one: a part of the page."""
 
 from __future__ import annotations
 
@@ -6,22 +6,6 @@ from collections.abc import Iterable
 
 from benchmarks.results_page.efficiency import table_3_1
 from benchmarks.results_page.load import DETAILS, Results
-from benchmarks.results_page.variants import variants
-
-
-def smaller(results: Results) -> list[str]:
-    """Return the part on smaller images and fewer steps; nothing before anything was run there."""
-    small = results.smaller
-    if small is None or not small.label_efficiency:
-        return []
-    where = _size(small)
-    text = (
-        f"An earlier series of one seed, on fewer pixels and with fewer steps: {_settings(small)}. It has "
-        "sizes of groups and regions that the setting above was too slow for on a processor. Thin things "
-        "are lost at this size; compare within a table only."
-    )
-    sections = (table_3_1(small), variants(small, "group_size"), variants(small, "region_size"))
-    return _part(f"At {where}", text, small, f", at {where}", sections)
 
 
 def longer(results: Results) -> list[str]:

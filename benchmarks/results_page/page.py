@@ -10,7 +10,7 @@ from benchmarks.results_page.goals import goals
 from benchmarks.results_page.load import Results
 from benchmarks.results_page.measurements import crf_modes, soft_labels, training_settings, zero_shot
 from benchmarks.results_page.named_runs import ablation, learned_otherwise, questions_alone
-from benchmarks.results_page.other_settings import longer, smaller
+from benchmarks.results_page.other_settings import longer
 from benchmarks.results_page.provenance import coverage, how
 from benchmarks.results_page.replication import replication
 from benchmarks.results_page.thesis import SOURCE
@@ -86,9 +86,9 @@ Nearly all runs of the main setting and of the transfer were made on one GPU, in
 `sp-crf`, `random-regions` and full labels had been run on processors, in float32 or bfloat16, with the same
 three seeds: `tenth` reached 100.4 % of full labels and 102.5 % of the gap with 10 %, 95.2 % of full labels
 with 5 %, `sp-crf` 84.7 % and `random-regions` 75.6 % of full labels. Their files are in the history of the
-repository. What was not repeated is still of them: all runs of `tenth without restart`, those at 10 % from
-before `labels.sieve` was mended, which dropped an answer that the model held impossible; and
-`sp-crf-class (relabelled)`.
+repository, at the commit ea06ad4. What was not repeated is still of them: all runs of `tenth without
+restart`, those at 10 % from before `labels.sieve` was mended, which dropped an answer that the model held
+impossible; and `sp-crf-class (relabelled)`.
 
 CamVid (Brostow, Fauqueur and Cipolla, 2009; the split and 11 classes of the SegNet tutorial, CC BY-NC
 4.0: research use only) is not part of this repository, nor are weights trained on it: there are only
@@ -142,7 +142,6 @@ def page(results: Results) -> str:
         *crf_modes(results),
         *ablation(results),
         *replication(results),
-        *smaller(results),
         *longer(results),
         *distillation(results),
         *soft_labels(results),

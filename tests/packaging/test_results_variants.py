@@ -197,16 +197,6 @@ def other_setting(folder, **settings):
     store(folder.parent, "label_efficiency.json", bounds() + run("sp-crf", 0, 0.5))
 
 
-def test_runs_on_smaller_images_have_a_part_of_their_own(tmp_path):
-    other_setting(tmp_path / "smaller", command="run it")
-    text = page(load(tmp_path))
-    whole, small = text.split("# At 120×90\n")
-    row = ("`sp-crf`", "dominant", "10 %")
-    assert cells(section(whole, "Table 3.1"), *row)[10] == "50.0"
-    assert cells(section(small, "Table 3.1: all strategies over the groups, at 120×90"), *row)[10] == "54.0"
-    assert "Region sizes, at 120×90" in small and "    run it" in small
-
-
 def test_longer_trainings_have_a_part_of_their_own(tmp_path):
     assert "\n# Trained longer" not in page(load(tmp_path))
     other_setting(tmp_path / "longer", initial_steps=1200, round_steps=400, command="run longer")
