@@ -132,15 +132,15 @@ def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
     """Return the loss of a student.
 
     ``distilled``: DIST, the best of benchmarks.distillation_losses; ``distilled-cwd``: channel-wise;
-    ``distilled-thesis``: the thesis's, KL(student ‖ teachers) unweighted; the others: KL(teachers ‖ student),
-    rare classes weighted up.
+    ``distilled-thesis``: the thesis's, KL(student ‖ teachers) unweighted, at each pixel; the others:
+    KL(teachers ‖ student), rare classes weighted up.
     """
     other_forms: dict[str, Form] = {"distilled": "dist", "distilled-cwd": "cwd"}
     if mode in other_forms:
         form = other_forms[mode]
         return DistillationLoss(temperature_of(network, form), weight=USUAL_WEIGHTS[form], form=form)
     if mode == "distilled-thesis":
-        return DistillationLoss(temperature_of(network), direction="student-teacher")
+        return DistillationLoss(temperature_of(network), direction="student-teacher", stride=1)
     hard_weight = 0.0 if mode == "kl-only" else 1.0
     return DistillationLoss(temperature_of(network), class_weighted=True, hard_weight=hard_weight)
 

@@ -177,6 +177,7 @@ def loss_of(loop: Loop) -> DistillationLoss:
         reduction=settings.reduction,
         class_weighted=settings.class_weighted,
         temperature_squared=settings.temperature_squared,
+        stride=settings.stride,
     )
 
 

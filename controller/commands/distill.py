@@ -93,6 +93,13 @@ from controller.training_options import training_options
     is_flag=True,
     help="Multiply by the square of the student's temperature, as Hinton does.",
 )
+@click.option(
+    "--stride",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Compare with soft labels as means over cells of so many pixels a side; 1, the thesis's, is slower.",
+)
 @click.option("--iterations", default=30000, show_default=True, help="Training steps.")
 @training_options(
     size="Resize images to WIDTHxHEIGHT, the size that the student is for then; their own by default.",
@@ -111,6 +118,7 @@ def command(
     reduction: Any,
     class_weighted: bool,
     temperature_squared: bool,
+    stride: int,
     unlabelled: str | None,
     as_json: bool,
     quiet: bool,
@@ -144,6 +152,7 @@ def command(
         reduction=reduction,
         class_weighted=class_weighted,
         temperature_squared=temperature_squared,
+        stride=stride,
         hard_weight=0.0 if kl_only else 1.0,
     )
     job = Standalone(network=student, **options)

@@ -7,18 +7,17 @@ change of its colours, its labels, the weights of its pixels, its soft labels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tenth.segmentation.cells import cells_along, means, shares
 from tenth.segmentation.classes import IGNORE
 
 PADDING = (124, 116, 104)
 """Colour outside the image: the ImageNet mean, which normalising turns into zero."""
-
-Number = TypeVar("Number", np.uint8, np.float32)
 
 GREY = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in the luma of ITU-R BT.601."""
@@ -121,19 +120,22 @@ class Change:
             values = resized.astype(np.uint8, copy=False)
         return self._window(values, (padding,), None)
 
-    def soft(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return soft labels (C, H, W) float32 as (C, h, w) float32, 0 in the padding.
+    def soft(self, probabilities: NDArray[np.float32], stride: int = 1) -> NDArray[np.float32]:
+        """Return soft labels (C, H, W) float32 as (C, ⌈h/stride⌉, ⌈w/stride⌉) float32, 0 in the padding.
 
-        They are zoomed as the picture is, smoothly, and divided by their sum over the classes again.
+        They are zoomed as the picture is, smoothly; each is the mean of the pixels of a cell of about
+        `stride`×`stride`, those that are not padding, divided by its sum over the classes.
         """
-        here, there = self._slices()
-        result = np.zeros((len(probabilities), *self.size), np.float32)
-        # Class by class: only one map is held at the zoomed size.
-        for each, window in zip(probabilities, result, strict=True):
-            window[there] = self._zoom(each)[here]
-        part = result[:, there[0], there[1]]
-        part /= part.sum(0)
-        return np.ascontiguousarray(result[..., ::-1]) if self.mirrored else result
+        rows, columns = (
+            shares(*side, cells_along(side[2][1], stride))
+            for side in zip(
+                probabilities.shape[1:], self.zoomed, zip(self.offset, self.size, strict=True), strict=True
+            )
+        )
+        result = means(probabilities, rows, columns[::-1] if self.mirrored else columns)
+        sums = result.sum(0)
+        result /= np.where(sums > 0, sums, 1)
+        return result
 
     def inside(self) -> NDArray[np.bool_]:
         """Return (h, w) bool, false where the image was padded."""
@@ -141,12 +143,12 @@ class Change:
         mask[self._slices()[1]] = True
         return np.ascontiguousarray(mask[:, ::-1]) if self.mirrored else mask
 
-    def _zoom(self, image: NDArray[Number]) -> NDArray[Number]:
+    def _zoom(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if image.shape[:2] == self.zoomed:
             return image
         smaller = self.zoomed[0] < image.shape[0] or self.zoomed[1] < image.shape[1]
         smooth = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        return cv2.resize(image, self.zoomed[::-1], interpolation=smooth).astype(image.dtype, copy=False)
+        return cv2.resize(image, self.zoomed[::-1], interpolation=smooth).astype(np.uint8, copy=False)
 
     def _slices(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
         """Return the part of the zoomed image that is seen, and where it is in the window."""

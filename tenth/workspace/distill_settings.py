@@ -65,6 +65,13 @@ class DistillSection(Section):
     temperature_squared: bool = Field(
         default=False, description="Multiply by the square of the student's temperature, as Hinton does."
     )
+    stride: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        description="Soft labels are compared as means over cells of so many pixels a side; 1, the thesis's, "
+        "is slower and rarely better.",
+    )
     initial_iterations: int = Field(
         default=2000, ge=1, description="Steps of a student that starts from new weights."
     )

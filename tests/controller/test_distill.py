@@ -95,6 +95,7 @@ def test_end_to_end(capsys, world, teachers, tmp_path):
         (("--form", "kl"), {"weight": 100.0, "class_weighted": True, "reduction": "pixels-classes"}),
         (("--form", "cwd"), {"form": "cwd", "weight": 3.0, "temperature": 1.0}),
         (("--form", "dist", "--temperature-squared"), {"weight": 1.0, "temperature_squared": True}),
+        (("--stride", "1"), {"form": "dist", "stride": 1}),
         (
             (
                 "--form",

@@ -62,6 +62,7 @@ class Killed(BaseException):
         ({"form": "cwd"}, {"form": "cwd", "weight": 3.0, "temperature": 1.0}),
         ({"weight": 2.0, "temperature_squared": True}, {"weight": 2.0, "temperature_squared": True}),
         ({"student_temperature": 2.0}, {"weight": 1.0, "temperature": 2.0}),
+        ({"stride": 1}, {"form": "dist", "stride": 1}),
         (
             {"form": "kl", "reduction": "pixels", "class_weighted": False},
             {"reduction": "pixels", "class_weighted": False},

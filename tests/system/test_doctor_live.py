@@ -105,7 +105,9 @@ def test_all_is_well(world: World):
 
 def test_a_second_look_stores_no_second_picture(world: World):
     loop = world.loop
+    world.found()
     before = loop.client.uploaded_files(loop.project)
+    assert before
     world.found()
     assert loop.client.uploaded_files(loop.project) == before
 

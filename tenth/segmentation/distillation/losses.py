@@ -34,9 +34,24 @@ LEAST_PROBABILITY = 1e-8
 """The teacher's probabilities are raised to it before their logarithm is taken."""
 
 
-def log_probabilities(logits: Tensor, temperature: float) -> Tensor:
-    """Return ``log_softmax(logits / temperature)`` over the classes of (N, C, h, w), at least float32."""
-    return (logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature).log_softmax(1)
+def log_probabilities(logits: Tensor, temperature: float, height: int, width: int) -> Tensor:
+    """Return the logarithms of a student's softened probabilities, (N, C, height, width), at least float32.
+
+    Where the logits (N, C, h, w) are finer, they are those of the mean probability of what a position covers.
+    """
+    softened = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
+    if tuple(logits.shape[2:]) == (height, width):
+        return softened.log_softmax(1)
+    mean = mean_over(softened.softmax(1), height, width)
+    return mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
+
+
+def mean_over(maps: Tensor, height: int, width: int) -> Tensor:
+    """Return the means of (N, C, H, W) over what each of (height, width) positions covers."""
+    down, across = maps.shape[2] // height, maps.shape[3] // width
+    if (down * height, across * width) == tuple(maps.shape[2:]):
+        return F.avg_pool2d(maps, (down, across))  # the same in three quarters of the time on the CPU
+    return F.adaptive_avg_pool2d(maps, (height, width))
 
 
 def pixel_kl(log_student: Tensor, teacher: Tensor, direction: Direction) -> Tensor:
@@ -63,30 +78,28 @@ def pixel_kl(log_student: Tensor, teacher: Tensor, direction: Direction) -> Tens
     return (log_student.exp() * (log_student - teacher.clamp_min(LEAST_PROBABILITY).log())).sum(1)
 
 
-def resize_soft(soft: Tensor, inside: Tensor | None, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Bring soft labels to an output's resolution: the mean of the pixels that a position covers.
+def resize_soft(soft: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Bring soft labels to an output's resolution where that is coarser, by the mean of what is covered.
 
     Parameters
     ----------
     soft : Tensor
-        (N, C, H, W) probabilities.
-    inside : Tensor or None
-        (N, H, W) bool, false in the padding, whatever `soft` holds there; ``None``: no padding.
+        (N, C, H, W) probabilities, 0 in the padding.
     height, width : int
-        Not larger than H and W.
+        Of the output.
 
     Returns
     -------
     tuple of Tensor
-        (N, C, height, width) probabilities, 0 where there is only padding, and (N, height, width) bool,
-        whether there is more.
+        (N, C, h, w) probabilities, h and w being H and W or less, 0 where there is only padding; and
+        (N, h, w) bool, whether there is more.
     """
-    whole = soft.new_ones(soft.shape[0], *soft.shape[2:]) if inside is None else inside.to(soft.dtype)
-    if tuple(soft.shape[2:]) == (height, width):
-        return soft * whole[:, None], whole > 0
-    share = F.adaptive_avg_pool2d(whole[:, None], (height, width))
-    mean = F.adaptive_avg_pool2d(soft * whole[:, None], (height, width))
-    return mean / torch.where(share > 0, share, torch.ones_like(share)), share[:, 0] > 0
+    size = (min(height, soft.shape[2]), min(width, soft.shape[3]))
+    counted = (soft > 0).any(1)
+    if tuple(soft.shape[2:]) == size:
+        return soft, counted
+    share = mean_over(counted[:, None].to(soft.dtype), *size)
+    return mean_over(soft, *size) / torch.where(share > 0, share, torch.ones_like(share)), share[:, 0] > 0
 
 
 def warn_of_two_classes(form: Form, classes: int) -> None:
@@ -126,6 +139,10 @@ class DistillationLoss:
         Of ``"kl"``: a pixel counts in the mean as much as the class that the teachers hold likeliest counts
         in the cross-entropy. Otherwise the divergence, the larger part of the loss with λ = 100, is that of
         road and sky, and works against the class weights.
+    stride : int, optional
+        Soft labels are compared as means over cells of so many pixels a side, 1 or more: what networks say is
+        hardly finer than a quarter of the image, edges are in the labels, and a comparison at each pixel, the
+        thesis's, can take half of a step.
 
     Raises
     ------
@@ -141,6 +158,7 @@ class DistillationLoss:
     temperature_squared: bool = False
     hard_weight: float = 1.0
     class_weighted: bool = False
+    stride: int = 4
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -148,6 +166,8 @@ class DistillationLoss:
         for name in ("weight", "hard_weight"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigurationError(f"{name} = {getattr(self, name)} is no weight; give 0 or more.")
+        if self.stride < 1:
+            raise ConfigurationError(f"stride = {self.stride} is no number of pixels; give 1 or more.")
         if not self.weight and not self.hard_weight:
             raise ConfigurationError(
                 "weight = 0 with hard_weight = 0 (--kl-only) leaves neither the soft labels nor the labels "
@@ -167,7 +187,6 @@ class DistillationLoss:
         self,
         outputs: Sequence[ScaledLogits],
         soft: Tensor,
-        inside: Tensor | None = None,
         class_weights: Tensor | None = None,
     ) -> Tensor:
         """Return λ · Σ w · soft part over the outputs: what to add to ``hard_weight`` times the labels' loss.
@@ -175,18 +194,18 @@ class DistillationLoss:
         Parameters
         ----------
         outputs : sequence of ScaledLogits
-            What ``training_outputs`` returned, each to be compared at its own resolution.
+            What ``training_outputs`` returned. Each is compared at its own resolution, or at that of `soft`
+            where that is coarser.
         soft : Tensor
-            (N, C, H, W) float32, the teachers' probabilities; also where there is no label.
-        inside : Tensor, optional
-            (N, H, W) bool, false in the padding, which does not count.
+            (N, C, ⌈H/stride⌉, ⌈W/stride⌉) float32, the teachers' probabilities, also where there is no label;
+            0 in the padding, which does not count.
         class_weights : Tensor, optional
             (C,) float32, of the cross-entropy; they count where the loss is `class_weighted`.
         """
         loss = torch.zeros((), device=soft.device)
         if self.weight:
             for output in outputs:
-                teacher, counted = resize_soft(soft, inside, *output.logits.shape[-2:])
+                teacher, counted = resize_soft(soft, *output.logits.shape[-2:])
                 part = self._of_one(output.logits, teacher, counted, class_weights)
                 loss = loss + self.weight * output.weight * part
         return loss
@@ -195,7 +214,7 @@ class DistillationLoss:
         self, logits: Tensor, teacher: Tensor, counted: Tensor, class_weights: Tensor | None
     ) -> Tensor:
         """Return the soft part of one output, without λ; 0 with no pixel to count."""
-        log_student = log_probabilities(logits, self.temperature)
+        log_student = log_probabilities(logits, self.temperature, *teacher.shape[-2:])
         if self.form == "cwd":
             log_teacher = teacher.clamp_min(LEAST_PROBABILITY).log()
             value = channel_wise(log_student, log_teacher, counted)

@@ -38,9 +38,9 @@ class Batch:
     plain : ndarray or None
         (N, h, w, 3) uint8 RGB, `images` without the change of their colours, for a teacher to look at.
     inside : ndarray or None
-        (N, h, w) bool, false in the padding, which is no pixel of any image; comes with `plain` and `soft`.
+        (N, h, w) bool, false in the padding, which is no pixel of any image; comes with `plain`.
     soft : ndarray or None
-        (N, C, h, w) float32, class probabilities, 0 in the padding.
+        (N, C, ⌈h/stride⌉, ⌈w/stride⌉) float32, class probabilities, 0 in the padding.
     """
 
     images: NDArray[np.uint8]
@@ -67,8 +67,8 @@ class Batches:
         Whether to load weights; images without them weigh 1.
     plain : bool, optional
         Whether to keep the images as they are without the change of their colours, too.
-    soft : bool, optional
-        Whether to load soft labels, which all images have to have then.
+    soft : int, optional
+        The stride of the soft labels to load, which all images have to have then; 0 loads none.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Batches:
         *,
         weighted: bool = False,
         plain: bool = False,
-        soft: bool = False,
+        soft: int = 0,
     ) -> None:
         self.images = images
         self.augmentation = augmentation
@@ -118,10 +118,9 @@ class Batches:
             view["weights"] = change.map(counts, 0)
         if self.plain:
             view["images"], view["plain"] = change.image_and_plain(image)
+            view["inside"] = change.inside()
         else:
             view["images"] = change.image(image)
         if self.soft and isinstance(source, SoftLabelledImage):
-            view["soft"] = change.soft(source.load_soft())
-        if self.plain or self.soft:
-            view["inside"] = change.inside()
+            view["soft"] = change.soft(source.load_soft(), self.soft)
         return view

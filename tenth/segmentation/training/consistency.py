@@ -35,16 +35,13 @@ class View:
     weights : Tensor or None
         (N, H, W) uint8, how much each label counts, in 255ths.
     soft : Tensor or None
-        (N, C, H, W) float32, class probabilities, 0 in the padding.
-    inside : Tensor or None
-        (N, H, W) bool, false in the padding; comes with `soft`.
+        (N, C, ⌈H/stride⌉, ⌈W/stride⌉) float32, class probabilities, 0 in the padding.
     """
 
     images: Tensor
     labels: Tensor
     weights: Tensor | None = None
     soft: Tensor | None = None
-    inside: Tensor | None = None
 
     def tensors(self) -> dict[str, Tensor]:
         """Return those that there are, by name."""

@@ -90,7 +90,7 @@ def train(
         options.seed,
         weighted=found.weighted,
         plain=options.consistency > 0,
-        soft=soft,
+        soft=options.distillation.stride if options.distillation else 0,
     )
 
     home = next(network.parameters()).device

@@ -182,14 +182,13 @@ class Run:
         def tensor(array: NDArray[Any] | None) -> Tensor | None:
             return None if array is None else torch.from_numpy(array).to(self.device)
 
-        inside = tensor(batch.inside)
         view = View(
             to_input(batch.images, self.network, self.device),
             torch.from_numpy(batch.labels).to(self.device),
             tensor(batch.weights),
             tensor(batch.soft),
-            inside,
         )
+        inside = tensor(batch.inside)
         if self.consistency is None or batch.plain is None or inside is None:
             return view, None
         plain = to_input(batch.plain, self.network, self.device)

@@ -37,5 +37,5 @@ def supervised_loss(
     hard = segmentation_loss(outputs, view.labels, class_weights, view.weights)
     if distillation is None or view.soft is None:
         return hard
-    soft = distillation.soft(outputs, view.soft, view.inside, class_weights)
+    soft = distillation.soft(outputs, view.soft, class_weights)
     return distillation.hard_weight * hard + soft

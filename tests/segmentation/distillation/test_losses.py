@@ -32,11 +32,13 @@ def randoms(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(shape or SHAPE, generator=generator, dtype=torch.float64)
 
 
-def soft_part(
-    logits: torch.Tensor, soft: torch.Tensor, inside=None, class_weights=None, **options
-) -> torch.Tensor:
+def soft_part(logits: torch.Tensor, soft: torch.Tensor, class_weights=None, **options) -> torch.Tensor:
     loss = DistillationLoss(**({"temperature": 1.0, "weight": 1.0} | options))
-    return loss.soft([ScaledLogits(1.0, logits)], soft, inside, class_weights)
+    return loss.soft([ScaledLogits(1.0, logits)], soft, class_weights)
+
+
+def padded_where(hidden: torch.Tensor, soft: torch.Tensor) -> torch.Tensor:
+    return soft.masked_fill(hidden[:, None], 0)
 
 
 def test_both_reductions_equal_pytorchs():
@@ -66,25 +68,27 @@ def test_lambda_100_by_pixels_and_classes_is_100_over_c_by_pixels():
 
 @pytest.mark.parametrize("direction", ["teacher-student", "student-teacher"])
 def test_class_weights_make_the_mean_a_weighted_one(direction):
-    student, soft = randoms(0), randoms(1).softmax(1)
     inside = EVERYWHERE.clone()
     inside[0, :, 3:] = False
+    student, soft = randoms(0), padded_where(~inside, randoms(1).softmax(1))
     q, p = softmax(student.numpy() / 3, 1), soft.numpy()
-    divergence = entropy(p, q, axis=1) if direction == "teacher-student" else entropy(q, p, axis=1)
+    with np.errstate(invalid="ignore"):  # in the padding
+        divergence = entropy(p, q, axis=1) if direction == "teacher-student" else entropy(q, p, axis=1)
+    divergence[~inside.numpy()] = 0
     counts = CLASS_WEIGHTS.numpy()[p.argmax(1)] * inside.numpy()
     options = {"temperature": 3, "direction": direction, "reduction": "pixels"}
-    ours = soft_part(student, soft, inside, CLASS_WEIGHTS, class_weighted=True, **options)
+    ours = soft_part(student, soft, CLASS_WEIGHTS, class_weighted=True, **options)
     assert ours.item() == pytest.approx((divergence * counts).sum() / counts.sum())
-    plain = soft_part(student, soft, inside, CLASS_WEIGHTS, **options)
+    plain = soft_part(student, soft, CLASS_WEIGHTS, **options)
     assert plain.item() == pytest.approx(divergence[inside.numpy()].mean())
-    unweighted = soft_part(student, soft, inside, None, class_weighted=True, **options)
+    unweighted = soft_part(student, soft, None, class_weighted=True, **options)
     torch.testing.assert_close(unweighted, plain)
 
 
 def test_class_weights_leave_no_gradient_where_only_padding_is():
     student = randoms(0).requires_grad_()
     nothing = torch.zeros(SHAPE, dtype=torch.float64)
-    loss = soft_part(student, nothing, ~EVERYWHERE, CLASS_WEIGHTS, class_weighted=True)
+    loss = soft_part(student, nothing, CLASS_WEIGHTS, class_weighted=True)
     loss.backward()
     assert loss.item() == 0
     assert not student.grad.any()
@@ -171,7 +175,7 @@ def test_the_gradient_is_that_of_differences(options):
     student, soft = randoms(0, 1, 3, 2, 3).requires_grad_(), randoms(1, 1, 3, 2, 3).softmax(1)
     inside = torch.tensor([[[True, True, False], [True, True, True]]])
     assert torch.autograd.gradcheck(
-        lambda logits: soft_part(logits, soft, inside, temperature=2, **options), student
+        lambda logits: soft_part(logits, padded_where(~inside, soft), temperature=2, **options), student
     )
 
 
@@ -196,7 +200,7 @@ def test_padding_has_no_part_whatever_is_there(options):
     student, soft = randoms(0, 1, 4, 5, 6), randoms(1, 1, 4, 5, 6).softmax(1)
     wide = F.pad(student, (0, 3, 2, 0), value=7.0).requires_grad_()
     inside = F.pad(torch.ones(1, 5, 6, dtype=torch.bool), (0, 3, 2, 0))
-    padded = soft_part(wide, F.pad(soft, (0, 3, 2, 0), value=0.0), inside, **options)
+    padded = soft_part(wide, F.pad(soft, (0, 3, 2, 0), value=0.0), **options)
     torch.testing.assert_close(padded, soft_part(student, soft, **options))
     padded.backward()
     assert not wide.grad.movedim(1, -1)[~inside].any()
@@ -205,7 +209,7 @@ def test_padding_has_no_part_whatever_is_there(options):
 @pytest.mark.parametrize("options", FORMS)
 def test_only_padding_is_zero_with_zero_gradient(options):
     student = randoms(0).requires_grad_()
-    loss = soft_part(student, torch.zeros(SHAPE, dtype=torch.float64), ~EVERYWHERE, **options)
+    loss = soft_part(student, torch.zeros(SHAPE, dtype=torch.float64), **options)
     loss.backward()
     assert loss.item() == 0
     assert not student.grad.any()
@@ -213,28 +217,56 @@ def test_only_padding_is_zero_with_zero_gradient(options):
 
 def test_soft_labels_are_averaged_to_the_outputs_size():
     soft = torch.tensor([[[[0.0, 1.0], [0.5, 0.5]]], [[[1.0, 0.0], [0.5, 0.5]]]]).reshape(1, 2, 2, 2)
-    inside = torch.tensor([[[True, True], [True, False]]])
-    mean, counted = resize_soft(soft, None, 1, 1)
+    mean, counted = resize_soft(soft, 1, 1)
     np.testing.assert_allclose(mean.flatten(), [0.5, 0.5])
-    mean, counted = resize_soft(soft, inside, 1, 1)
+    inside = torch.tensor([[[True, True], [True, False]]])
+    mean, counted = resize_soft(padded_where(~inside, soft), 1, 1)
     np.testing.assert_allclose(mean.flatten(), [1.5 / 3, 1.5 / 3])
     assert counted.tolist() == [[[True]]]
-    mean, counted = resize_soft(soft, inside & False, 1, 1)
+    mean, counted = resize_soft(soft * 0, 1, 1)
     assert not mean.any()
     assert counted.tolist() == [[[False]]]
 
 
-@pytest.mark.parametrize("size", [(3, 4), (2, 7), (1, 1)])
+@pytest.mark.parametrize("size", [(3, 4), (2, 7), (1, 1), (6, 7), (9, 3)])
 def test_averages_stay_distributions_at_sizes_that_do_not_divide(size):
-    mean, counted = resize_soft(randoms(1).softmax(1), EVERYWHERE, *size)
+    mean, counted = resize_soft(randoms(1).softmax(1), *size)
+    size = (min(6, size[0]), min(7, size[1]))
     torch.testing.assert_close(mean.sum(1), torch.ones(2, *size, dtype=torch.float64))
     assert counted.all()
+
+
+@pytest.mark.parametrize("size", [(2, 3), (3, 2), (3, 4)])
+def test_a_finer_student_is_compared_by_the_mean_of_its_probabilities(size):
+    """By loops over bins, which overlap where the sizes do not divide."""
+    student, soft = randoms(0), randoms(1, 2, 5, *size).softmax(1)
+    probabilities = softmax(student.numpy() / 3, 1)
+    expected = []
+    for y in range(size[0]):
+        for x in range(size[1]):
+            rows = slice(6 * y // size[0], -(-6 * (y + 1) // size[0]))
+            columns = slice(7 * x // size[1], -(-7 * (x + 1) // size[1]))
+            mean = probabilities[:, :, rows, columns].mean((2, 3))
+            expected.append(entropy(soft[:, :, y, x].numpy(), mean, axis=1))
+    ours = soft_part(student, soft, temperature=3, reduction="pixels")
+    assert ours.item() == pytest.approx(np.mean(expected))
+
+
+@pytest.mark.parametrize("options", FORMS)
+def test_a_finer_student_of_extremes_has_finite_losses_and_gradients(options):
+    certain = F.one_hot(torch.arange(42).reshape(1, 6, 7) % 5, 5).movedim(-1, 1).float()
+    for logits in (torch.zeros_like(certain), 1e4 * certain, -1e4 * certain):
+        student = logits.requires_grad_()
+        loss = soft_part(student, certain[..., :3, :4], **options)
+        loss.backward()
+        assert loss.isfinite()
+        assert student.grad.isfinite().all()
 
 
 def whole(loss: DistillationLoss, outputs, labels, soft, class_weights=None) -> torch.Tensor:
     """Return the loss as a training computes it."""
     images = torch.zeros(len(labels), 3, *labels.shape[1:])
-    view = View(images, labels, soft=soft, inside=EVERYWHERE)
+    view = View(images, labels, soft=soft)
     return supervised_loss(outputs, view, class_weights, loss)
 
 
@@ -248,7 +280,7 @@ def test_the_whole_loss_is_the_sum_of_its_parts_over_the_outputs():
     labels[0] = 255
     weights = torch.tensor([1.0, 2.0, 0.5, 1.0, 3.0])
     loss = DistillationLoss(temperature=3, weight=10, hard_weight=0.5)
-    small, _ = resize_soft(soft, None, 3, 4)
+    small, _ = resize_soft(soft, 3, 4)
     kl = F.kl_div((outputs[0].logits / 3).log_softmax(1), soft, reduction="none").mean()
     kl = kl + 0.4 * F.kl_div((outputs[1].logits / 3).log_softmax(1), small, reduction="none").mean()
     expected = 0.5 * segmentation_loss(outputs, labels, weights) + 10 * kl
@@ -275,6 +307,7 @@ def test_either_part_alone():
         ({"temperature": 1, "form": "mse"}, "no form 'mse'; choose kl or cwd or dist"),
         ({"temperature": 1, "direction": "up"}, "no direction 'up'"),
         ({"temperature": 1, "reduction": "sum"}, "no reduction 'sum'"),
+        ({"temperature": 1, "stride": 0}, "stride = 0"),
     ],
 )
 def test_values_that_cannot_be_used_are_refused(options, message):

@@ -35,7 +35,7 @@ class Taught(ColourImage):
         return soft
 
 
-LOSS = DistillationLoss(2.0, weight=10.0)
+LOSS = DistillationLoss(2.0, weight=10.0, stride=1)
 TAUGHT = [Taught(seed) for seed in range(5)]
 DISTILL = replace(OPTIONS, distillation=LOSS)
 
@@ -64,6 +64,7 @@ def test_any_change_leaves_distributions_inside_and_nothing_in_the_padding(sizes
     change = Augmentation(sizes[2:], scale).draw(sizes[:2], rng)
     moved, inside = change.soft(soft), change.inside()
     assert moved.shape == (4, *sizes[2:])
+    assert moved.flags.c_contiguous
     assert moved.dtype == np.float32
     assert moved.min() >= 0
     np.testing.assert_allclose(moved.sum(0)[inside], 1, atol=1e-5)
@@ -88,6 +89,26 @@ def test_soft_labels_stay_with_their_picture(seed):
     if change.zoomed == (24, 32):
         np.testing.assert_array_equal(ours, theirs)
     assert (ours == theirs).mean() > 0.75  # a third by chance
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("size", [(24, 32), (21, 30)])
+def test_cells_have_the_mean_of_their_pixels(seed, size):
+    """Of an image zoomed by a whole number: each pixel is many equal ones, and means are counted out."""
+    rng = np.random.default_rng(seed)
+    soft = rng.dirichlet(np.ones(3), (9, 11)).astype(np.float32).transpose(2, 0, 1)
+    change = Change((36, 44), size, tuple(rng.integers(-5, 9, 2)), None, bool(seed % 2))
+    padded = np.pad(soft.repeat(4, 1).repeat(4, 2), ((0, 0), (40, 40), (40, 40)))
+    top, left = (40 + start for start in change.offset)
+    window = padded[:, top : top + size[0], left : left + size[1]]
+    window = window[..., ::-1] if change.mirrored else window
+    rows, columns = -(-size[0] // 8), -(-size[1] // 8)
+    # Pixels of the window in so many parts that cells of it are whole ones.
+    fine = window.repeat(rows, 1).repeat(columns, 2)
+    cells = fine.reshape(3, rows, size[0], columns, size[1]).sum((2, 4))
+    sums = cells.sum(0)
+    expected = cells / np.where(sums > 0, sums, 1)
+    np.testing.assert_allclose(change.soft(soft, 8), expected, atol=1e-5)
 
 
 def expected_loss(network, batch, options):
@@ -138,7 +159,7 @@ def test_the_first_loss_against_numpy(loss, labelled):
     network.stem[3].p = 0.0
     images = [replace(image, labelled=labelled) for image in TAUGHT]
     options = replace(OPTIONS, iterations=1, distillation=loss)
-    batch = Batches(images, Augmentation((24, 32)), 4, 0, soft=True).load(0)
+    batch = Batches(images, Augmentation((24, 32)), 4, 0, soft=1, plain=True).load(0)
     assert not batch.inside.all()
     network.train()
     expected = expected_loss(network, batch, options)
