@@ -5,9 +5,12 @@
 Trains the teachers, stores what they say together, then trains each student alone, on labels and soft labels
 together (by DIST, CWD, the KL divergence and the thesis's), and on soft labels only. A distilled student gets
 as many steps as fit into the seconds of the one alone; the mode ``alone-longer`` gets the seconds that the
-soft labels took on top. What is done is not done again, so a killed call is repeated. Two processes share the
-work with ``--part 0/2`` and ``--part 1/2``. Then ``python -m benchmarks.distillation_runtimes`` measures how
-fast the results are, and writes both.
+soft labels took on top. With ``--labelled 36`` only so many images of train have labels, for teachers and
+students alike; one taught learns from soft labels of all the others, too.
+
+What is done is not done again, so a killed call is repeated. Two processes share the work with ``--part 0/2``
+and ``--part 1/2``. Then ``python -m benchmarks.distillation_runtimes`` measures how fast the results are, and
+writes both.
 """
 
 from __future__ import annotations
@@ -28,11 +31,13 @@ from benchmarks.jobs import size_of
 from controller.distill import distill
 from controller.find_teacher import find_teachers, temperatures_of
 from controller.material import read_material
+from controller.simulation.images import split_initial
 from controller.simulation.results import write_json
 from controller.soft_labels import ask_teachers
 from controller.standalone import Standalone, train_alone
 from tenth.errors import ConfigurationError
 from tenth.progress import Progress
+from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import DistillationLoss
 from tenth.segmentation.distillation.losses import USUAL_WEIGHTS, Form
 from tenth.segmentation.distillation.teachers import temperature_of
@@ -72,6 +77,8 @@ class Work:
         Of a student alone.
     teacher_steps : dict
         Of each of `TEACHERS`.
+    unlabelled : str or None
+        Split without labels that students are taught on as well.
     """
 
     dataset: Path
@@ -81,6 +88,7 @@ class Work:
     steps: int
     teacher_steps: dict[str, int]
     progress: Progress
+    unlabelled: str | None = None
 
     def training(
         self, network: str, folder: str, steps: int, seed: int, size: tuple[int, int] | None = None
@@ -156,7 +164,9 @@ def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
     job = work.training(network, folder_of(mode), steps_of(work, network, mode), seed)
     if mode.startswith("alone"):
         return train_alone(job, work.progress)
-    return distill(job, teachers_of(work), [], loss_of(network, mode), work.progress)
+    return distill(
+        job, teachers_of(work), [], loss_of(network, mode), work.progress, unlabelled=work.unlabelled
+    )
 
 
 def words_of(loss: DistillationLoss | None) -> str:
@@ -167,7 +177,8 @@ def words_of(loss: DistillationLoss | None) -> str:
     by = "pixel and class" if loss.reduction == "pixels-classes" else "pixel"
     weighted = ", class-weighted" if loss.class_weighted else ""
     names = {"kl": f"KL({between}) by {by}{weighted}", "cwd": "CWD", "dist": "DIST"}
-    soft = f"{loss.weight:g} · {names[loss.form]}, T {loss.temperature:g}"
+    cells = f", cells of {loss.stride}" if loss.stride > 1 else ""
+    soft = f"{loss.weight:g} · {names[loss.form]}, T {loss.temperature:g}{cells}"
     return f"cross-entropy + {soft}" if loss.hard_weight else soft
 
 
@@ -188,7 +199,12 @@ def steps_of(work: Work, network: str, mode: str) -> int:
     seconds: dict[str, float] = work.report(f"step-{network}")
     if mode == "alone-longer":
         return round(work.steps + seconds["soft_labels"] / seconds["alone"])
-    return round(work.steps * seconds["alone"] / seconds[loss_of(network, mode).form])
+    return round(work.steps * seconds["alone"] / seconds[way_of(loss_of(network, mode))])
+
+
+def way_of(loss: DistillationLoss) -> str:
+    """Return the name that the seconds of a step by this loss have: ``dist``, ``kl by pixel``."""
+    return loss.form + (" by pixel" if loss.stride == 1 else "")
 
 
 def step_seconds(work: Work, network: str, repeats: int = 5) -> dict[str, float]:
@@ -197,22 +213,44 @@ def step_seconds(work: Work, network: str, repeats: int = 5) -> dict[str, float]
         60 if torch.cuda.is_available() else 5
     )  # enough for the first ones, which are slower, not to count
     job = work.training(network, folder_of("distilled"), steps, 0)
-    material = read_material(job, None, work.progress)
+    material = read_material(job, work.unlabelled, work.progress)
     teachers = find_teachers(teachers_of(work), material.dataset)
     taught = ask_teachers(job, teachers, temperatures_of(teachers, [], "dist"), material, work.progress)
     module = NetworkSpec(network, len(material.dataset.classes), job.network_options).build()
     ways: dict[str, tuple[Sequence[LabelledImage], TrainingOptions]] = {
         "alone": (material.splits["train"], job.options()),
     }
-    for mode in ("distilled", "distilled-cwd", "distilled-kl"):
+    for mode in ("distilled", "distilled-cwd", "distilled-kl", "distilled-thesis"):
         # What the soft labels say does not change what a step takes.
         loss = loss_of(network, mode)
-        ways[loss.form] = (taught.images, job.options(loss))
+        ways[way_of(loss)] = (taught.images, job.options(loss))
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, (images, options) in ways.items():
             taken[name].append(train(module, images, options).seconds / steps)
     return {name: median(times) for name, times in taken.items()} | {"soft_labels": taught.seconds}
+
+
+POOL = "pool"
+
+
+def few_labels(dataset: Path, folder: Path, count: int) -> Path:
+    """Return a data set that links to another's, but has labels of `count` images of train only.
+
+    They are the initial set of the label efficiency experiments with seed 0; the other images of train are
+    the split `POOL`.
+    """
+    initial, pool = split_initial(FolderDataset(dataset).split("train", require_labels=True), count, 0)
+    wanted = {f"train/images/{Path(sample.image).name}": sample.image for sample in initial}
+    wanted |= {f"train/labels/{Path(str(sample.labels)).name}": str(sample.labels) for sample in initial}
+    wanted |= {f"{POOL}/images/{Path(sample.image).name}": sample.image for sample in pool}
+    wanted |= {name: str(dataset / name) for name in ("classes.json", "val", "test")}
+    for name, target in wanted.items():
+        link = folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(Path(target).resolve())
+    return folder
 
 
 def jobs(work: Work, seeds: Sequence[int]) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
@@ -247,6 +285,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         "--teacher-steps", type=int, nargs=len(TEACHERS), default=list(TEACHERS.values()), help=f"of {names}"
     )
     options.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    options.add_argument("--labelled", type=int, default=0, help="images of train with labels; 0: all")
     options.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves it alone")
     options.add_argument("--work", type=Path, default=Path(".cache/distillation"))
     return options
@@ -262,15 +301,19 @@ def work_of(arguments: argparse.Namespace) -> Work:
     """
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    paths = (arguments.dataset, arguments.work)
+    dataset: Path = arguments.dataset
+    if arguments.labelled:
+        dataset = few_labels(dataset, arguments.work / f"labelled-{arguments.labelled}", arguments.labelled)
     teacher_steps = dict(zip(TEACHERS, arguments.teacher_steps, strict=True))
     work = Work(
-        *paths,
+        dataset,
+        arguments.work,
         size_of(arguments.size),
         arguments.weights,
         arguments.steps,
         teacher_steps,
         Progress(None),
+        POOL if arguments.labelled else None,
     )
     check_settings(work)
     return work
@@ -280,6 +323,7 @@ def check_settings(work: Work) -> None:
     """Write down what all trainings of a folder share; refuse a folder of others."""
     file = work.folder / "settings.json"
     mine = {"size": list(work.size), "steps": work.steps, "teachers": work.teacher_steps, "rates": RATES}
+    mine["labelled"] = work.dataset.name if work.unlabelled else "all"
     if not file.exists():
         write_json(file, mine)
     theirs = json.loads(file.read_text(encoding="utf-8"))

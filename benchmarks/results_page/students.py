@@ -34,7 +34,13 @@ VARIANTS = {
 """In the names of jobs: what the rows call alone or distilled, and this page tells apart."""
 
 
-FORMS = {"distilled": "dist", "distilled, cwd": "cwd", "alone": "alone", "alone, longer": "alone"}
+FORMS = {
+    "distilled": "dist",
+    "distilled, cwd": "cwd",
+    "distilled, thesis": "kl by pixel",
+    "alone": "alone",
+    "alone, longer": "alone",
+}
 """Whose seconds a step takes, where it is not the KL divergence's."""
 
 

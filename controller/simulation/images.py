@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -39,6 +40,9 @@ class LabelledPicture:
         return self.picture, self.truth
 
 
+Known = TypeVar("Known", LabelledPicture, Sample)
+"""Images with keys."""
+
 FRAME = re.compile(
     r"([_-][A-Za-z]?\d+)+"  # numbers: _000000_000019, -0012, _f00930
     r"([_-][A-Za-z0-9]*[A-Za-z])*$"  # what sort of picture it is: _leftImg8bit, _L
@@ -53,12 +57,12 @@ def drive_of(key: str) -> str:
     return FRAME.sub("", stem) or stem
 
 
-def by_drive(pictures: Sequence[LabelledPicture]) -> dict[str, list[LabelledPicture]]:
+def by_drive(pictures: Sequence[Known]) -> dict[str, list[Known]]:
     """Return the images of a split by drive, the recording that they belong to, sorted by its name.
 
     Where the stems tell no drives, with fewer than two images in each on average, the split is one.
     """
-    drives: dict[str, list[LabelledPicture]] = {}
+    drives: dict[str, list[Known]] = {}
     for picture in pictures:
         drives.setdefault(drive_of(picture.key), []).append(picture)
     if len(pictures) < 2 * len(drives):
@@ -98,9 +102,7 @@ def load_pictures(
     return pictures
 
 
-def split_initial(
-    pictures: Sequence[LabelledPicture], count: int, seed: int
-) -> tuple[list[LabelledPicture], list[LabelledPicture]]:
+def split_initial(pictures: Sequence[Known], count: int, seed: int) -> tuple[list[Known], list[Known]]:
     """Return the initial set, one contiguous piece of each drive, and the rest: the pool.
 
     Neighbouring frames are near-duplicates: an initial set spread over a drive would know most of the pool.
@@ -108,7 +110,7 @@ def split_initial(
 
     Parameters
     ----------
-    pictures : sequence of LabelledPicture
+    pictures : sequence of LabelledPicture or Sample
         Sorted by key.
     count : int
         Size of the initial set; 0 where the network knows the classes already.

@@ -1,0 +1,43 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.distillation import MODES, POOL, few_labels, loss_of, way_of, words_of
+from tenth.segmentation.classes import ClassSet, LabelClass
+from tenth.segmentation.dataset import FolderDataset
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    for split, count in (("train", 9), ("val", 1), ("test", 1)):
+        for kind in ("images", "labels"):
+            (tmp_path / split / kind).mkdir(parents=True)
+        for number in range(count):
+            picture = np.full((4, 5, 3), number, np.uint8)
+            Image.fromarray(picture).save(tmp_path / split / "images" / f"drive_{number:03}.png")
+            Image.fromarray(picture[..., 0] % 2).save(tmp_path / split / "labels" / f"drive_{number:03}.png")
+    classes = ClassSet("street", (LabelClass(0, "road", (128, 64, 128)), LabelClass(1, "car", (0, 0, 142))))
+    (tmp_path / "classes.json").write_text(json.dumps(classes.to_dict()))
+    return tmp_path
+
+
+def test_few_labels_are_neighbours_and_all_others_are_the_pool(dataset, tmp_path):
+    linked = FolderDataset(few_labels(dataset, tmp_path / "linked", 3))
+    again = FolderDataset(few_labels(dataset, tmp_path / "linked", 3))
+    assert linked.splits == again.splits == [POOL, "test", "train", "val"]
+    numbers = [int(sample.key[-3:]) for sample in linked.split("train", require_labels=True)]
+    assert numbers == list(range(numbers[0], numbers[0] + 3))
+    pool = linked.split(POOL)
+    assert sorted(numbers + [int(sample.key[-3:]) for sample in pool]) == list(range(9))
+    assert {sample.labels for sample in pool} == {None}
+    image, labels = linked.split("train")[0].load()
+    assert (image == numbers[0]).all()
+    assert (labels == numbers[0] % 2).all()
+
+
+def test_each_way_of_teaching_has_a_name_of_its_own():
+    losses = [loss_of("enet", mode) for mode in MODES if not mode.startswith("alone")]
+    assert len({words_of(loss) for loss in losses}) == len(losses)
+    assert {way_of(loss) for loss in losses} == {"dist", "cwd", "kl", "kl by pixel"}
