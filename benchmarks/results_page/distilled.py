@@ -13,8 +13,8 @@ from benchmarks.results_page.load import (
     THESIS_LOSS_DETAILS,
     Results,
 )
-from benchmarks.results_page.longer_students import longer_students, students_on_a_gpu
 from benchmarks.results_page.measurements import losses
+from benchmarks.results_page.other_students import longer_students, students_of_few_labels, students_on_a_gpu
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.students import MODES, TORCH, of_mode, students, with_details
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
@@ -40,6 +40,7 @@ def distillation(results: Results) -> list[str]:
         *students(plain, about),
         *longer_students(results),
         *students_on_a_gpu(results),
+        *students_of_few_labels(results),
         *losses(results),
         *_without_class_weights(results),
         *_classes(plain, about),

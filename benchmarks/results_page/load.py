@@ -30,6 +30,9 @@ LONGER, LONGER_DETAILS = "distillation_longer.json", "distillation_longer_detail
 ON_GPU, ON_GPU_DETAILS = "distillation_gpu.json", "distillation_gpu_details.json"
 """Teachers and students that had more steps, on a GPU."""
 
+FEW_LABELS, FEW_LABELS_DETAILS = "distillation_few_labels.json", "distillation_few_labels_details.json"
+"""Teachers and students of few labelled images, soft labels of all others."""
+
 SOFT_LABELS = "soft_labels.json"
 
 LOSSES = "distillation_losses.json"
@@ -58,6 +61,8 @@ OPTIONAL = (
     LONGER_DETAILS,
     ON_GPU,
     ON_GPU_DETAILS,
+    FEW_LABELS,
+    FEW_LABELS_DETAILS,
 )
 """Files that the page does not miss."""
 

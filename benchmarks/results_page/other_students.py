@@ -1,4 +1,4 @@
-"""Series of students beside the main one, which had more steps."""
+"""Series of students beside the main one: of more steps, and of fewer labels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.results_page.load import (
     DISTILLATION_DETAILS,
+    FEW_LABELS,
+    FEW_LABELS_DETAILS,
     LONGER,
     LONGER_DETAILS,
     ON_GPU,
@@ -49,13 +51,24 @@ def students_on_a_gpu(results: Results) -> list[str]:
         "measured. What it does say: alone, with more steps, students gain more than soft labels gave them "
         "in the tables above."
     )
-    table_4_2 = [
-        [row["network"], row["mode"], points(row["miou_val"]), points(row["miou_test"])]
-        for row in rows
-        if row["mode"] in ("teacher", "ensemble")
-    ]
-    lines = _section("Students on a GPU", text, rows, about)
-    return [*lines, *table(["teachers", "mode", "val", "test"], table_4_2)]
+    return [*_section("Students on a GPU", text, rows, about), *_teachers(rows)]
+
+
+def students_of_few_labels(results: Results) -> list[str]:
+    """Return the section on students that learn from images nobody labelled."""
+    rows = _rows(results, FEW_LABELS, FEW_LABELS_DETAILS)
+    if not rows:
+        return []
+    about = results.about(FEW_LABELS_DETAILS)
+    text = (
+        "What soft labels are for, where labels are scarce: 36 images of train have labels, the P of the "
+        "first chapter with seed 0, and nobody labelled the other 331. Teachers were trained on the 36 and "
+        "asked about all; students alone learned from the 36, those taught from the 36 with their labels and "
+        "from all 367 with soft labels, in as many seconds. On "
+        f"{about.get('hardware', 'unknown hardware')}."
+    )
+    title = "Students of images that nobody labelled"
+    return [*_section(title, text, rows, about), *_teachers(rows)]
 
 
 def _rows(results: Results, name: str, details: str) -> list[Row]:
@@ -69,6 +82,16 @@ def _rows(results: Results, name: str, details: str) -> list[Row]:
 def _section(title: str, text: str, rows: Sequence[Row], about: Mapping[str, Any]) -> list[str]:
     command = f"    {about.get('command', '')}"
     return [f"## {title}", "", text, "", command, "", *students(rows, about, only_run=True)]
+
+
+def _teachers(rows: Sequence[Row]) -> list[str]:
+    """Return the table of a series' teachers."""
+    body = [
+        [row["network"], row["mode"], points(row["miou_val"]), points(row["miou_test"])]
+        for row in rows
+        if row["mode"] in ("teacher", "ensemble")
+    ]
+    return table(["teachers", "mode", "val", "test"], body)
 
 
 def _ratios(step_seconds: Mapping[str, Mapping[str, float]]) -> str:
