@@ -118,30 +118,37 @@ def expected_loss(network, batch, options):
     loss, total = options.distillation, 0.0
     for output, stride in zip(network.training_outputs(images), (2, 4), strict=True):
         logits = output.logits.detach().numpy().astype(np.float64)
-        height, width = logits.shape[2:]
-        entropies, divergences = [], []
-        for n in range(len(logits)):
-            for y in range(height):
-                for x in range(width):
-                    window = np.s_[y * stride : (y + 1) * stride], np.s_[x * stride : (x + 1) * stride]
-                    label = batch.labels[n, y * stride + stride // 2, x * stride + stride // 2]
-                    scores = logits[n, :, y, x]
-                    if label != 255:
-                        entropies.append(np.log(np.exp(scores).sum()) - scores[label])
-                    seen = batch.inside[n][window]
-                    if seen.any():
-                        teacher = batch.soft[n][:, *window][:, seen].mean(1).astype(np.float64)
-                        student = np.exp(scores / loss.temperature)
-                        student /= student.sum()
-                        if loss.direction == "teacher-student":
-                            divergences.append((teacher * np.log(teacher / student)).sum())
-                        else:
-                            divergences.append((student * np.log(student / teacher)).sum())
-        soft = np.mean(divergences) * (loss.temperature**2 if loss.temperature_squared else 1)
+        entropies = []
+        for n, y, x in np.ndindex(len(logits), *logits.shape[2:]):
+            label = batch.labels[n, y * stride + stride // 2, x * stride + stride // 2]
+            scores = logits[n, :, y, x]
+            if label != 255:
+                entropies.append(np.log(np.exp(scores).sum()) - scores[label])
+        soft = np.mean(divergences(logits, stride, batch.soft, loss))
+        soft *= loss.temperature**2 if loss.temperature_squared else 1
         soft /= CLASSES if loss.reduction == "pixels-classes" else 1
         hard = np.mean(entropies) if entropies else 0.0
         total += output.weight * (loss.hard_weight * hard + loss.weight * soft)
     return total
+
+
+def divergences(logits, stride, soft, loss):
+    """Of the cells of an output, `stride` pixels wide, or of the soft labels' where these are wider."""
+    found = []
+    wide = max(stride, loss.stride)
+    of_student, of_teacher = wide // stride, wide // loss.stride
+    for n, y, x in np.ndindex(len(logits), logits.shape[2] // of_student, logits.shape[3] // of_student):
+        student, teacher = (
+            maps[n, :, y * side : (y + 1) * side, x * side : (x + 1) * side].reshape(CLASSES, -1)
+            for maps, side in ((logits, of_student), (soft, of_teacher))
+        )
+        teacher = teacher[:, teacher.any(0)].astype(np.float64)
+        if teacher.size:
+            student = np.exp(student / loss.temperature)
+            p, q = teacher.mean(1), (student / student.sum(0)).mean(1)
+            p, q = (p, q) if loss.direction == "teacher-student" else (q, p)
+            found.append((p * np.log(p / q)).sum())
+    return found
 
 
 @pytest.mark.parametrize(
@@ -151,6 +158,9 @@ def expected_loss(network, batch, options):
         replace(LOSS, direction="student-teacher", reduction="pixels"),
         replace(LOSS, temperature_squared=True, temperature=3.0),
         replace(LOSS, hard_weight=0.0),
+        replace(LOSS, stride=2),
+        replace(LOSS, stride=4, direction="student-teacher"),
+        replace(LOSS, stride=8),
     ],
 )
 @pytest.mark.parametrize("labelled", [True, False])
@@ -159,7 +169,7 @@ def test_the_first_loss_against_numpy(loss, labelled):
     network.stem[3].p = 0.0
     images = [replace(image, labelled=labelled) for image in TAUGHT]
     options = replace(OPTIONS, iterations=1, distillation=loss)
-    batch = Batches(images, Augmentation((24, 32)), 4, 0, soft=1, plain=True).load(0)
+    batch = Batches(images, Augmentation((24, 32)), 4, 0, soft=loss.stride, plain=True).load(0)
     assert not batch.inside.all()
     network.train()
     expected = expected_loss(network, batch, options)
