@@ -19,7 +19,8 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -57,6 +58,9 @@ TEACHER_SEED = 100  # no student is its own teacher
 PATIENCE = 2 * 3600
 """No training takes longer, in seconds."""
 
+POOL = "pool"
+"""The split of images without labels, where few have them."""
+
 STUDENTS = ("enet", "icnet", "erfnet")
 MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-kl", "distilled-thesis", "distilled-cwd")
 
@@ -77,8 +81,8 @@ class Work:
         Of a student alone.
     teacher_steps : dict
         Of each of `TEACHERS`.
-    unlabelled : str or None
-        Split without labels that students are taught on as well.
+    labelled : int
+        How many images of train have labels, the others being in the split `POOL`; 0: all have.
     """
 
     dataset: Path
@@ -88,7 +92,12 @@ class Work:
     steps: int
     teacher_steps: dict[str, int]
     progress: Progress
-    unlabelled: str | None = None
+    labelled: int = 0
+
+    @property
+    def unlabelled(self) -> str | None:
+        """Split without labels that students are taught on as well."""
+        return POOL if self.labelled else None
 
     def training(
         self, network: str, folder: str, steps: int, seed: int, size: tuple[int, int] | None = None
@@ -231,25 +240,31 @@ def step_seconds(work: Work, network: str, repeats: int = 5) -> dict[str, float]
     return {name: median(times) for name, times in taken.items()} | {"soft_labels": taught.seconds}
 
 
-POOL = "pool"
-
-
-def few_labels(dataset: Path, folder: Path, count: int) -> Path:
-    """Return a data set that links to another's, but has labels of `count` images of train only.
+def few_labels(work: Work) -> Path:
+    """Return a data set that links to the work's, but has labels of few images of train only.
 
     They are the initial set of the label efficiency experiments with seed 0; the other images of train are
     the split `POOL`.
+
+    Raises
+    ------
+    ConfigurationError
+        When the folder has links to another data set.
     """
-    initial, pool = split_initial(FolderDataset(dataset).split("train", require_labels=True), count, 0)
+    train = FolderDataset(work.dataset).split("train", require_labels=True)
+    initial, pool = split_initial(train, work.labelled, 0)
     wanted = {f"train/images/{Path(sample.image).name}": sample.image for sample in initial}
     wanted |= {f"train/labels/{Path(str(sample.labels)).name}": str(sample.labels) for sample in initial}
     wanted |= {f"{POOL}/images/{Path(sample.image).name}": sample.image for sample in pool}
-    wanted |= {name: str(dataset / name) for name in ("classes.json", "val", "test")}
+    wanted |= {name: str(work.dataset / name) for name in ("classes.json", "val", "test")}
+    folder = work.folder / f"labelled-{work.labelled}"
     for name, target in wanted.items():
         link = folder / name
         link.parent.mkdir(parents=True, exist_ok=True)
-        if not link.is_symlink():
+        with suppress(FileExistsError):  # by another process, or an earlier one
             link.symlink_to(Path(target).resolve())
+        if link.resolve() != Path(target).resolve():
+            raise ConfigurationError(f"{link} is not {target}. Name another folder with --work.")
     return folder
 
 
@@ -301,32 +316,36 @@ def work_of(arguments: argparse.Namespace) -> Work:
     """
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    dataset: Path = arguments.dataset
-    if arguments.labelled:
-        dataset = few_labels(dataset, arguments.work / f"labelled-{arguments.labelled}", arguments.labelled)
     teacher_steps = dict(zip(TEACHERS, arguments.teacher_steps, strict=True))
     work = Work(
-        dataset,
+        arguments.dataset,
         arguments.work,
         size_of(arguments.size),
         arguments.weights,
         arguments.steps,
         teacher_steps,
         Progress(None),
-        POOL if arguments.labelled else None,
+        arguments.labelled,
     )
     check_settings(work)
-    return work
+    return replace(work, dataset=few_labels(work)) if work.labelled else work
 
 
 def check_settings(work: Work) -> None:
     """Write down what all trainings of a folder share; refuse a folder of others."""
     file = work.folder / "settings.json"
-    mine = {"size": list(work.size), "steps": work.steps, "teachers": work.teacher_steps, "rates": RATES}
-    mine["labelled"] = work.dataset.name if work.unlabelled else "all"
+    mine = {
+        "size": list(work.size),
+        "steps": work.steps,
+        "teachers": work.teacher_steps,
+        "rates": RATES,
+        "labelled": work.labelled,
+        "stride": loss_of("icnet").stride,
+    }
     if not file.exists():
         write_json(file, mine)
-    theirs = json.loads(file.read_text(encoding="utf-8"))
+    older = {"labelled": 0, "stride": 1}  # before these were settings
+    theirs = older | json.loads(file.read_text(encoding="utf-8"))
     others = [name for name in mine if theirs.get(name) != mine[name]]
     if others:
         told = ", ".join(f"{name} {theirs.get(name)} there, {mine[name]} here" for name in others)

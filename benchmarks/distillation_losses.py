@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,24 +39,22 @@ STEPS = {"icnet": 500, "enet": 600}
 
 def tried() -> Iterator[tuple[str, int, DistillationLoss | None]]:
     """Yield networks, seeds and losses; ``None`` is the cross-entropy alone."""
+    at_each_pixel = partial(DistillationLoss, stride=1)
+    plain_kl = partial(at_each_pixel, 1.0, 1.0, reduction="pixels", class_weighted=True)
     for network in STEPS:
         yield network, 0, None
-        yield network, 0, DistillationLoss(temperature_of(network), class_weighted=True)
-        yield network, 0, _plain_kl()
-        yield network, 0, _plain_kl(hard_weight=0.0)
-        yield network, 0, DistillationLoss(1.0, 3.0, "cwd")
-        yield network, 0, DistillationLoss(1.0, 10.0, "cwd")
-        yield network, 0, DistillationLoss(1.0, 1.0, "dist")
-        yield network, 0, DistillationLoss(1.0, 3.0, "dist")
-    yield "icnet", 0, DistillationLoss(4.0, 3.0, "cwd")
+        yield network, 0, at_each_pixel(temperature_of(network), class_weighted=True)
+        yield network, 0, plain_kl()
+        yield network, 0, plain_kl(hard_weight=0.0)
+        yield network, 0, at_each_pixel(1.0, 3.0, "cwd")
+        yield network, 0, at_each_pixel(1.0, 10.0, "cwd")
+        yield network, 0, at_each_pixel(1.0, 1.0, "dist")
+        yield network, 0, at_each_pixel(1.0, 3.0, "dist")
+    yield "icnet", 0, at_each_pixel(4.0, 3.0, "cwd")
     yield "icnet", 1, None
-    yield "icnet", 1, _plain_kl()
-    yield "icnet", 1, DistillationLoss(1.0, 3.0, "cwd")
-    yield "icnet", 1, DistillationLoss(1.0, 1.0, "dist")
-
-
-def _plain_kl(**options: Any) -> DistillationLoss:
-    return DistillationLoss(1.0, 1.0, reduction="pixels", class_weighted=True, **options)
+    yield "icnet", 1, plain_kl()
+    yield "icnet", 1, at_each_pixel(1.0, 3.0, "cwd")
+    yield "icnet", 1, at_each_pixel(1.0, 1.0, "dist")
 
 
 @dataclass(frozen=True)

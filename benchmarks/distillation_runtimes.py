@@ -249,18 +249,18 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
     steps = {network: work.report(f"step-{network}") for network in known}
     first = next((name for name, model in models.items() if model.mode == "distilled"), None)
     report: dict[str, Any] = work.report(first) if first else {"models": {}}
-    labelled = report["images"]["train"] if first and work.unlabelled else None
     return {
         "command": f"python -m benchmarks.distillation --dataset DIR --weights FILE --size {work.size[0]}x"
         f"{work.size[1]} --steps {work.steps} --teacher-steps "
         f"{' '.join(map(str, work.teacher_steps.values()))} --seeds {' '.join(map(str, seeds))}"
-        f"{f' --labelled {labelled}' if labelled else ''}",
+        f"{f' --labelled {work.labelled}' if work.labelled else ''}",
         "hardware": f"{processor()}, {torch.get_num_threads()} thread(s)",
         "timed_on": f"{cpu()}, {torch.get_num_threads()} thread(s)",
         "torch": torch.__version__,
         "steps": work.steps,
         "teachers": work.teacher_steps,
         "step_seconds": steps,
+        "images": report.get("images"),
         "soft_label_seconds": report.get("soft_label_seconds"),
         "train": {name: model["splits"].get("train") for name, model in report["models"].items()},
         "loss": asdict(loss_of("icnet")),

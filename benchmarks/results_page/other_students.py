@@ -60,12 +60,13 @@ def students_of_few_labels(results: Results) -> list[str]:
     if not rows:
         return []
     about = results.about(FEW_LABELS_DETAILS)
+    labelled, others = about["images"]["train"], about["images"]["unlabelled"]
     text = (
-        "What soft labels are for, where labels are scarce: 36 images of train have labels, the P of the "
-        "first chapter with seed 0, and nobody labelled the other 331. Teachers were trained on the 36 and "
-        "asked about all; students alone learned from the 36, those taught from the 36 with their labels and "
-        "from all 367 with soft labels, in as many seconds. On "
-        f"{about.get('hardware', 'unknown hardware')}."
+        f"What soft labels are for, where labels are scarce: {labelled} images of train have labels, the P of "
+        f"the first chapter with seed 0, and nobody labelled the other {others}. Teachers were trained on the "
+        f"{labelled} and asked about all; students alone learned from the {labelled}, those taught from "
+        f"the {labelled} with their labels and from all {labelled + others} with soft labels, in as many "
+        f"seconds. On {about.get('hardware', 'unknown hardware')}."
     )
     title = "Students of images that nobody labelled"
     return [*_section(title, text, rows, about), *_teachers(rows)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from tenth.errors import ConfigurationError
+from tenth.segmentation.cells import shares
 from tenth.segmentation.distillation.ensemble import check_temperature
 from tenth.segmentation.distillation.relations import channel_wise, relational
 from tenth.segmentation.networks import ScaledLogits
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 LEAST_PROBABILITY = 1e-8
 """The teacher's probabilities are raised to it before their logarithm is taken."""
 
+LEAST_MEAN = 1e-30
+"""A student's are raised to it where they are means: below, gradients of float32 would overflow."""
+
 
 def log_probabilities(logits: Tensor, temperature: float, height: int, width: int) -> Tensor:
     """Return the logarithms of a student's softened probabilities, (N, C, height, width), at least float32.
@@ -42,16 +47,25 @@ def log_probabilities(logits: Tensor, temperature: float, height: int, width: in
     softened = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
     if tuple(logits.shape[2:]) == (height, width):
         return softened.log_softmax(1)
-    mean = mean_over(softened.softmax(1), height, width)
-    return mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
+    return mean_over(softened.softmax(1), height, width).clamp_min(LEAST_MEAN).log()
 
 
 def mean_over(maps: Tensor, height: int, width: int) -> Tensor:
-    """Return the means of (N, C, H, W) over what each of (height, width) positions covers."""
+    """Return the means of (N, C, H, W) over height×width equal cells, of pixels as far as they are in one."""
     down, across = maps.shape[2] // height, maps.shape[3] // width
     if (down * height, across * width) == tuple(maps.shape[2:]):
-        return F.avg_pool2d(maps, (down, across))  # the same in three quarters of the time on the CPU
-    return F.adaptive_avg_pool2d(maps, (height, width))
+        return F.avg_pool2d(maps, (down, across))
+    # Adaptive pooling takes whole pixels: it shifts and widens cells by up to half of one on each side.
+    rows, columns = (
+        _shares(length, cells, maps.dtype, maps.device)
+        for length, cells in zip(maps.shape[2:], (height, width), strict=True)
+    )
+    return rows @ maps @ columns.T
+
+
+@lru_cache(maxsize=64)
+def _shares(length: int, cells: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.from_numpy(shares(length, length, (0, length), cells)).to(device, dtype)
 
 
 def pixel_kl(log_student: Tensor, teacher: Tensor, direction: Direction) -> Tensor:
@@ -142,7 +156,7 @@ class DistillationLoss:
     stride : int, optional
         Soft labels are compared as means over cells of so many pixels a side, 1 or more: what networks say is
         hardly finer than a quarter of the image, edges are in the labels, and a comparison at each pixel, the
-        thesis's, can take half of a step.
+        thesis's, takes longer.
 
     Raises
     ------
@@ -198,7 +212,7 @@ class DistillationLoss:
             where that is coarser.
         soft : Tensor
             (N, C, ⌈H/stride⌉, ⌈W/stride⌉) float32, the teachers' probabilities, also where there is no label;
-            0 in the padding, which does not count.
+            0 in cells that are all padding, which do not count; a cell that is partly in the image does.
         class_weights : Tensor, optional
             (C,) float32, of the cross-entropy; they count where the loss is `class_weighted`.
         """

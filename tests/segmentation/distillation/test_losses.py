@@ -8,6 +8,7 @@ from scipy.stats import entropy, pearsonr
 from torch.nn import functional as F  # noqa: N812
 
 from tenth.errors import ConfigurationError
+from tenth.segmentation.augment import Change
 from tenth.segmentation.distillation import DistillationLoss
 from tenth.segmentation.distillation.losses import resize_soft, warn_of_two_classes
 from tenth.segmentation.distillation.relations import channel_wise, relational
@@ -236,28 +237,31 @@ def test_averages_stay_distributions_at_sizes_that_do_not_divide(size):
     assert counted.all()
 
 
-@pytest.mark.parametrize("size", [(2, 3), (3, 2), (3, 4)])
+@pytest.mark.parametrize("size", [(2, 3), (3, 2), (4, 5)])
 def test_a_finer_student_is_compared_by_the_mean_of_its_probabilities(size):
-    """By loops over bins, which overlap where the sizes do not divide."""
+    """Of cells that hold parts of pixels: each pixel is many equal ones, which are counted out."""
     student, soft = randoms(0), randoms(1, 2, 5, *size).softmax(1)
-    probabilities = softmax(student.numpy() / 3, 1)
-    expected = []
-    for y in range(size[0]):
-        for x in range(size[1]):
-            rows = slice(6 * y // size[0], -(-6 * (y + 1) // size[0]))
-            columns = slice(7 * x // size[1], -(-7 * (x + 1) // size[1]))
-            mean = probabilities[:, :, rows, columns].mean((2, 3))
-            expected.append(entropy(soft[:, :, y, x].numpy(), mean, axis=1))
+    fine = softmax(student.numpy() / 3, 1).repeat(size[0], 2).repeat(size[1], 3)
+    mean = fine.reshape(2, 5, size[0], 6, size[1], 7).mean((3, 5))
     ours = soft_part(student, soft, temperature=3, reduction="pixels")
-    assert ours.item() == pytest.approx(np.mean(expected))
+    assert ours.item() == pytest.approx(entropy(soft.numpy(), mean, axis=1).mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("options", FORMS)
+@pytest.mark.parametrize("size", [(88, 120), (90, 118), (21, 30), (9, 7)])
+def test_a_student_that_says_the_same_at_each_pixel_has_nothing_to_learn_from_cells(options, size):
+    student = randoms(0, 1, 5, *size).float()
+    change = Change(size, size, (0, 0), None, mirrored=False)
+    soft = torch.from_numpy(change.soft((student[0] / 2).softmax(0).numpy(), 4))[None]
+    assert soft_part(student, soft, temperature=2, **options).item() == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("options", FORMS)
 def test_a_finer_student_of_extremes_has_finite_losses_and_gradients(options):
     certain = F.one_hot(torch.arange(42).reshape(1, 6, 7) % 5, 5).movedim(-1, 1).float()
-    for logits in (torch.zeros_like(certain), 1e4 * certain, -1e4 * certain):
-        student = logits.requires_grad_()
-        loss = soft_part(student, certain[..., :3, :4], **options)
+    for scale in (0, 1e4, -1e4, 70, -70, 80, -87, -90):
+        student = (scale * certain).requires_grad_()
+        loss = soft_part(student, certain[..., :3, :4], weight=100, **options)
         loss.backward()
         assert loss.isfinite()
         assert student.grad.isfinite().all()
