@@ -62,9 +62,9 @@ def students_of_few_labels(results: Results) -> list[str]:
     about = results.about(FEW_LABELS_DETAILS)
     labelled, others = about["images"]["train"], about["images"]["unlabelled"]
     text = (
-        f"What soft labels are for, where labels are scarce: {labelled} images of train have labels, the P of "
-        f"the first chapter with seed 0, and nobody labelled the other {others}. Teachers were trained on the "
-        f"{labelled} and asked about all; students alone learned from the {labelled}, those taught from "
+        f"What soft labels are for, where labels are scarce: {labelled} images of train have labels, the P "
+        f"of the first chapter with seed 0, and nobody labelled the other {others}. Teachers were trained on "
+        f"the {labelled} and asked about all; students alone learned from the {labelled}, those taught from "
         f"the {labelled} with their labels and from all {labelled + others} with soft labels, in as many "
         f"seconds. On {about.get('hardware', 'unknown hardware')}."
     )
