@@ -16,7 +16,7 @@ from benchmarks.results_page.load import (
 from benchmarks.results_page.measurements import losses
 from benchmarks.results_page.other_students import longer_students, students_of_few_labels, students_on_a_gpu
 from benchmarks.results_page.rows import Row
-from benchmarks.results_page.students import MODES, TORCH, of_mode, students, with_details
+from benchmarks.results_page.students import MODES, TORCH, compared, of_mode, students, with_details
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
 
 
@@ -73,7 +73,7 @@ def _words(about: Mapping[str, Any]) -> list[str]:
         "by channel-wise distillation (arXiv 2011.13256), weight 3, at temperature 1, too. *By KL* takes λ = "
         "100 times KL(teachers ‖ student), in which pixels of rare classes count more, as they do in the "
         "cross-entropy, at the thesis's temperatures; the thesis's loss is λ = 100 times KL(student ‖ "
-        "teachers), unweighted.",
+        f"teachers), unweighted. {compared(about)}",
         "",
         f"    {about.get('command', '')}",
         "",

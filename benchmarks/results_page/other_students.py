@@ -16,7 +16,7 @@ from benchmarks.results_page.load import (
     Results,
 )
 from benchmarks.results_page.rows import Row
-from benchmarks.results_page.students import MODES, TORCH, students, with_details
+from benchmarks.results_page.students import MODES, TORCH, compared, students, with_details
 from benchmarks.results_page.words import points, table
 
 
@@ -82,7 +82,15 @@ def _rows(results: Results, name: str, details: str) -> list[Row]:
 
 def _section(title: str, text: str, rows: Sequence[Row], about: Mapping[str, Any]) -> list[str]:
     command = f"    {about.get('command', '')}"
-    return [f"## {title}", "", text, "", command, "", *students(rows, about, only_run=True)]
+    return [
+        f"## {title}",
+        "",
+        f"{text} {compared(about)}",
+        "",
+        command,
+        "",
+        *students(rows, about, only_run=True),
+    ]
 
 
 def _teachers(rows: Sequence[Row]) -> list[str]:

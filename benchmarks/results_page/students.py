@@ -86,6 +86,13 @@ def students(rows: Sequence[Row], about: Mapping[str, Any], *, only_run: bool = 
     return table([*head, "above alone, seed by seed", "thesis"], body)
 
 
+def compared(about: Mapping[str, Any]) -> str:
+    """Return the sentence on how finely a series compared soft labels; the earlier ones do not say."""
+    stride = about.get("loss", {}).get("stride", 1)
+    cells = "at each pixel" if stride == 1 else f"as means over cells of {stride}×{stride} pixels"
+    return f"Soft labels were compared {cells}."
+
+
 def effort(found: Sequence[Row], mode: str, about: Mapping[str, Any]) -> list[str]:
     """Return steps, their seconds as a step was measured, and the same with those of the soft labels."""
     steps = [row["steps"] for row in found if row["steps"]]

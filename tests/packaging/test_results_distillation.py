@@ -149,3 +149,21 @@ def test_students_that_trained_longer_have_a_section(tmp_path):
     assert "3600 steps for a student alone" in text
     assert cells(text, "icnet", "distilled")[6:9] == ["49.0", "47.0", "+2.0 (0)"]
     assert "not run yet" not in text
+
+
+def test_students_of_few_labels_have_a_section_with_their_teachers(tmp_path):
+    rows = [
+        row("icnet", "alone", 0.30),
+        row("icnet", "distilled", 0.36),
+        row("icnet+espnetv2", "ensemble", 0.4),
+    ]
+    about = {"images": {"train": 12, "unlabelled": 30}, "loss": {"stride": 4}, "command": "run --labelled 12"}
+    (tmp_path / "distillation_few_labels.json").write_text(json.dumps({"runs": rows}))
+    (tmp_path / "distillation_few_labels_details.json").write_text(json.dumps({"about": about}))
+    text = section(written(tmp_path, [row("icnet", "alone", 0.4)]), "Students of images that nobody labelled")
+    assert "12 images of train have labels" in text
+    assert "from all 42 with soft labels" in text
+    assert "over cells of 4×4 pixels" in text
+    assert "    run --labelled 12\n" in text
+    assert cells(text, "icnet", "distilled")[6:9] == ["38.0", "36.0", "+6.0 (0)"]
+    assert cells(text, "icnet+espnetv2", "ensemble")[2:] == ["42.0", "40.0"]
