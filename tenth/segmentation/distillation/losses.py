@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Literal
 
 import torch
@@ -63,7 +63,7 @@ def mean_over(maps: Tensor, height: int, width: int) -> Tensor:
     return rows @ maps @ columns.T
 
 
-@lru_cache(maxsize=64)
+@cache  # kept: a recording of a GPU's kernels reads them where they are
 def _shares(length: int, cells: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.from_numpy(shares(length, length, (0, length), cells)).to(device, dtype)
 
