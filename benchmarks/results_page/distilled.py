@@ -14,7 +14,12 @@ from benchmarks.results_page.load import (
     Results,
 )
 from benchmarks.results_page.measurements import losses
-from benchmarks.results_page.other_students import longer_students, students_of_few_labels, students_on_a_gpu
+from benchmarks.results_page.other_students import (
+    longer_students,
+    students_by_pixel,
+    students_of_few_labels,
+    students_on_a_gpu,
+)
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.students import MODES, TORCH, compared, of_mode, students, with_details
 from benchmarks.results_page.words import NOTHING, points, seeds, signed, table
@@ -38,9 +43,10 @@ def distillation(results: Results) -> list[str]:
         "## Tables 4.3 and 4.4: students alone, distilled, and by the soft labels only",
         "",
         *students(plain, about),
+        *students_of_few_labels(results),
+        *students_by_pixel(results),
         *longer_students(results),
         *students_on_a_gpu(results),
-        *students_of_few_labels(results),
         *losses(results),
         *_without_class_weights(results),
         *_classes(plain, about),

@@ -30,6 +30,9 @@ LONGER, LONGER_DETAILS = "distillation_longer.json", "distillation_longer_detail
 ON_GPU, ON_GPU_DETAILS = "distillation_gpu.json", "distillation_gpu_details.json"
 """Teachers and students that had more steps, on a GPU."""
 
+BY_PIXEL, BY_PIXEL_DETAILS = "distillation_by_pixel.json", "distillation_by_pixel_details.json"
+"""An earlier series of students, which compared soft labels at each pixel."""
+
 FEW_LABELS, FEW_LABELS_DETAILS = "distillation_few_labels.json", "distillation_few_labels_details.json"
 """Teachers and students of few labelled images, soft labels of all others."""
 
@@ -61,6 +64,8 @@ OPTIONAL = (
     LONGER_DETAILS,
     ON_GPU,
     ON_GPU_DETAILS,
+    BY_PIXEL,
+    BY_PIXEL_DETAILS,
     FEW_LABELS,
     FEW_LABELS_DETAILS,
 )

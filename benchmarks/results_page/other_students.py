@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.results_page.load import (
+    BY_PIXEL,
+    BY_PIXEL_DETAILS,
     DISTILLATION_DETAILS,
     FEW_LABELS,
     FEW_LABELS_DETAILS,
@@ -20,6 +22,20 @@ from benchmarks.results_page.students import MODES, TORCH, compared, students, w
 from benchmarks.results_page.words import points, table
 
 
+def students_by_pixel(results: Results) -> list[str]:
+    """Return the section on the series that compared soft labels at each pixel."""
+    rows = _rows(results, BY_PIXEL, BY_PIXEL_DETAILS)
+    if not rows:
+        return []
+    about = results.about(BY_PIXEL_DETAILS)
+    text = (
+        "An earlier series, of teachers trained alike, and the losses that only it has. A step of a student "
+        f"taught by DIST took as long as {_ratios(about['step_seconds'])} steps of one alone, on "
+        f"{about['hardware']}."
+    )
+    return [*_section("Students compared at each pixel", text, rows, about), *_teachers(rows)]
+
+
 def longer_students(results: Results) -> list[str]:
     """Return the section on students that had more time beside the same teachers."""
     rows = _rows(results, LONGER, LONGER_DETAILS)
@@ -27,8 +43,9 @@ def longer_students(results: Results) -> list[str]:
         return []
     about = results.about(LONGER_DETAILS)
     text = (
-        f"The same teachers and settings, {about.get('steps', 'more')} steps for a student alone and as many "
-        "as fit into the same seconds for one taught: whether distillation pays later."
+        "An earlier series, of teachers trained alike: "
+        f"{about.get('steps', 'more')} steps for a student alone and as many as fit into the same seconds "
+        "for one taught: whether distillation pays later."
     )
     return _section("Students trained longer", text, rows, about)
 
@@ -47,8 +64,8 @@ def students_on_a_gpu(results: Results) -> list[str]:
         "changing images. A step of a student taught by DIST took as long as "
         f"{_ratios(about['step_seconds'])} steps of one alone, in the tables above {_ratios(before)}; it had "
         "that many fewer in the same seconds. So this does not say what distillation brings in equal steps, "
-        "and no goal is judged by it. Loading by several threads, which training on a GPU does since, is not "
-        "measured. What it does say: alone, with more steps, students gain more than soft labels gave them "
+        "and no goal is judged by it. Loading by several threads and comparing by cells, which trainings do "
+        "since, are not measured on a GPU. What it does say: alone, with more steps, students gain more than soft labels gave them "
         "in the tables above."
     )
     return [*_section("Students on a GPU", text, rows, about), *_teachers(rows)]
