@@ -65,8 +65,8 @@ def students_on_a_gpu(results: Results) -> list[str]:
         f"{_ratios(about['step_seconds'])} steps of one alone, in the tables above {_ratios(before)}; it had "
         "that many fewer in the same seconds. So this does not say what distillation brings in equal steps, "
         "and no goal is judged by it. Loading by several threads and comparing by cells, which trainings do "
-        "since, are not measured on a GPU. What it does say: alone, with more steps, students gain more than soft labels gave them "
-        "in the tables above."
+        "since, are not measured on a GPU. What it does say: alone, with more steps, students gain more than "
+        "soft labels gave them in the tables above."
     )
     return [*_section("Students on a GPU", text, rows, about), *_teachers(rows)]
 
