@@ -40,6 +40,8 @@ SOFT_LABELS = "soft_labels.json"
 
 LOSSES = "distillation_losses.json"
 
+OUTPUT_STRIDES = "output_strides.json"
+
 LONGER_TRAININGS = "longer"
 """Folder of runs with more steps."""
 
@@ -53,6 +55,7 @@ MORE = (
     "training_settings.json",
     SOFT_LABELS,
     LOSSES,
+    OUTPUT_STRIDES,
 )
 
 OPTIONAL = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.results_page.load import LOSSES, SOFT_LABELS, Results
+from benchmarks.results_page.load import LOSSES, OUTPUT_STRIDES, SOFT_LABELS, Results
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, flat, percent, plain, points, signed, table
 
@@ -72,6 +72,16 @@ def soft_labels(results: Results) -> list[str]:
 def _range(values: Sequence[str]) -> str:
     ordered = sorted(values, key=float)
     return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
+
+
+def output_strides(results: Results) -> list[str]:
+    """Return the section on what the size of a network's output costs."""
+    says = (
+        "Labels averaged over cells of so many pixels a side, enlarged bilinearly and compared with "
+        "themselves: what a network could tell that knew each class's share in each cell. The last map of "
+        "ICNet has cells of 8, that of DeepLabv3+ of 4, that of ESPNetv2 of 2."
+    )
+    return as_measured(results, OUTPUT_STRIDES, "What the size of an output costs", says)
 
 
 def training_settings(results: Results) -> list[str]:

@@ -8,7 +8,13 @@ from benchmarks.results_page.efficiency import table_3_1, table_3_2, table_3_3, 
 from benchmarks.results_page.figures import Plot, linked, plots
 from benchmarks.results_page.goals import goals
 from benchmarks.results_page.load import Results
-from benchmarks.results_page.measurements import crf_modes, soft_labels, training_settings, zero_shot
+from benchmarks.results_page.measurements import (
+    crf_modes,
+    output_strides,
+    soft_labels,
+    training_settings,
+    zero_shot,
+)
 from benchmarks.results_page.named_runs import ablation, learned_otherwise, questions_alone
 from benchmarks.results_page.other_settings import longer
 from benchmarks.results_page.provenance import coverage, how
@@ -144,6 +150,7 @@ def page(results: Results) -> str:
         *replication(results),
         *longer(results),
         *distillation(results),
+        *output_strides(results),
         *soft_labels(results),
         *training_settings(results),
         *how(results),
