@@ -71,9 +71,14 @@ def students_on_a_gpu(results: Results) -> list[str]:
     return [*_section("Students on a GPU", text, rows, about), *_teachers(rows)]
 
 
+def rows_of_few_labels(results: Results) -> list[Row]:
+    """Return the rows of students that learn from images nobody labelled, and of their teachers."""
+    return _rows(results, FEW_LABELS, FEW_LABELS_DETAILS)
+
+
 def students_of_few_labels(results: Results) -> list[str]:
     """Return the section on students that learn from images nobody labelled."""
-    rows = _rows(results, FEW_LABELS, FEW_LABELS_DETAILS)
+    rows = rows_of_few_labels(results)
     if not rows:
         return []
     about = results.about(FEW_LABELS_DETAILS)

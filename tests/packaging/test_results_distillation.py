@@ -55,7 +55,7 @@ def test_goals_are_judged_by_pairs_of_seeds(tmp_path):
     ]
     text = section(written(tmp_path, rows), "Goals of distillation")
     assert cells(text, "ensemble above its best member")[2] == "+1.0 (on val +1.0)"
-    assert cells(text, "enet, distilled above alone")[2] == "+4.0"
+    assert cells(text, "enet, distilled above alone")[2] == "+4.0 (on val +4.0)"
     assert cells(text, "enet, distilled above alone")[4] == "reached by 1.0"
     assert cells(text, "icnet, distilled above alone")[4] == "**missed by 2.0**"
     assert cells(text, "enet faster than the ensemble")[2] == "3.0 times"
@@ -160,7 +160,12 @@ def test_students_of_few_labels_have_a_section_with_their_teachers(tmp_path):
     about = {"images": {"train": 12, "unlabelled": 30}, "loss": {"stride": 4}, "command": "run --labelled 12"}
     (tmp_path / "distillation_few_labels.json").write_text(json.dumps({"runs": rows}))
     (tmp_path / "distillation_few_labels_details.json").write_text(json.dumps({"about": about}))
-    text = section(written(tmp_path, [row("icnet", "alone", 0.4)]), "Students of images that nobody labelled")
+    whole = written(tmp_path, [row("icnet", "alone", 0.4)])
+    goal = cells(
+        section(whole, "Goals of distillation"), "icnet of few labels and the pool, distilled above alone"
+    )
+    assert goal[1:] == ["≥ +3", "+6.0 (on val +6.0)", "1 (preliminary)", "reached by 3.0"]
+    text = section(whole, "Students of images that nobody labelled")
     assert "12 images of train have labels" in text
     assert "from all 42 with soft labels" in text
     assert "over cells of 4×4 pixels" in text
