@@ -70,7 +70,7 @@ class DistillSection(Section):
         ge=1,
         le=64,
         description="Soft labels are compared as means over cells of so many pixels a side; 1, the thesis's, "
-        "is slower and rarely better.",
+        "is slower.",
     )
     initial_iterations: int = Field(
         default=2000, ge=1, description="Steps of a student that starts from new weights."
