@@ -31,7 +31,7 @@ def students_by_pixel(results: Results) -> list[str]:
     text = (
         "An earlier series, of teachers trained alike, and the losses that only it has. A step of a student "
         f"taught by DIST took as long as {_ratios(about['step_seconds'])} steps of one alone, on "
-        f"{about['hardware']}."
+        f"{about['hardware']}; some were trained before that was measured, so seconds are not quite equal."
     )
     return [*_section("Students compared at each pixel", text, rows, about), *_teachers(rows)]
 
