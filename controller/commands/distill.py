@@ -95,7 +95,7 @@ from controller.training_options import training_options
 )
 @click.option(
     "--stride",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 64),
     default=4,
     show_default=True,
     help="Compare with soft labels as means over cells of so many pixels a side; 1, the thesis's, is slower.",

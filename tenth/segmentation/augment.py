@@ -126,11 +126,10 @@ class Change:
         They are zoomed as the picture is, smoothly; each is the mean of the pixels of a cell of about
         `stride`×`stride`, those that are not padding, divided by its sum over the classes.
         """
+        sides = zip(probabilities.shape[1:], self.zoomed, self.offset, self.size, strict=True)
         rows, columns = (
-            shares(*side, cells_along(side[2][1], stride))
-            for side in zip(
-                probabilities.shape[1:], self.zoomed, zip(self.offset, self.size, strict=True), strict=True
-            )
+            shares(length, zoomed, (start, size), cells_along(size, stride))
+            for length, zoomed, start, size in sides
         )
         result = means(probabilities, rows, columns[::-1] if self.mirrored else columns)
         sums = result.sum(0)
