@@ -36,6 +36,7 @@ from controller.simulation.images import split_initial
 from controller.simulation.results import write_json
 from controller.soft_labels import ask_teachers
 from controller.standalone import Standalone, train_alone
+from controller.weighting import Weighting
 from tenth.errors import ConfigurationError
 from tenth.progress import Progress
 from tenth.segmentation.dataset import FolderDataset
@@ -62,7 +63,16 @@ POOL = "pool"
 """The split of images without labels, where few have them."""
 
 STUDENTS = ("enet", "icnet", "erfnet")
-MODES = ("alone", "distilled", "kl-only", "alone-longer", "distilled-kl", "distilled-thesis", "distilled-cwd")
+MODES = (
+    "alone",
+    "distilled",
+    "kl-only",
+    "alone-longer",
+    "distilled-iou",
+    "distilled-kl",
+    "distilled-thesis",
+    "distilled-cwd",
+)
 
 
 @dataclass(frozen=True)
@@ -148,11 +158,12 @@ class Work:
 def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
     """Return the loss of a student.
 
-    ``distilled``: DIST, the best of benchmarks.distillation_losses; ``distilled-cwd``: channel-wise;
+    ``distilled``, ``distilled-iou``: DIST, the best of benchmarks.distillation_losses; ``distilled-cwd``:
+    channel-wise;
     ``distilled-thesis``: the thesis's, KL(student ‖ teachers) unweighted, at each pixel; the others:
     KL(teachers ‖ student), rare classes weighted up.
     """
-    other_forms: dict[str, Form] = {"distilled": "dist", "distilled-cwd": "cwd"}
+    other_forms: dict[str, Form] = {"distilled": "dist", "distilled-iou": "dist", "distilled-cwd": "cwd"}
     if mode in other_forms:
         form = other_forms[mode]
         return DistillationLoss(temperature_of(network, form), weight=USUAL_WEIGHTS[form], form=form)
@@ -160,6 +171,11 @@ def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
         return DistillationLoss(temperature_of(network), direction="student-teacher", stride=1)
     hard_weight = 0.0 if mode == "kl-only" else 1.0
     return DistillationLoss(temperature_of(network), class_weighted=True, hard_weight=hard_weight)
+
+
+def weighting_of(mode: str) -> Weighting:
+    """Return how teachers are weighed: the thesis's way beside its loss, and where just that is compared."""
+    return "stacked" if mode in ("distilled", "distilled-cwd") else "iou"
 
 
 def teach(work: Work, network: str) -> dict[str, Any]:
@@ -174,8 +190,18 @@ def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
     if mode.startswith("alone"):
         return train_alone(job, work.progress)
     return distill(
-        job, teachers_of(work), [], loss_of(network, mode), work.progress, unlabelled=work.unlabelled
+        job,
+        teachers_of(work),
+        [],
+        loss_of(network, mode),
+        work.progress,
+        unlabelled=work.unlabelled,
+        weighting=weighting_of(mode),
     )
+
+
+WEIGHTINGS: dict[Weighting, str] = {"stacked": "teachers stacked on val", "iou": "teachers by IoU on train"}
+"""What people call them."""
 
 
 def words_of(loss: DistillationLoss | None) -> str:
@@ -193,7 +219,7 @@ def words_of(loss: DistillationLoss | None) -> str:
 
 def folder_of(mode: str) -> str:
     """Return the folder of a mode's students: those in one share their soft labels, of one temperature."""
-    return "students-dist" if mode in ("distilled", "distilled-cwd") else "students"
+    return "students-dist" if loss_of("icnet", mode).form != "kl" else "students"
 
 
 def teachers_of(work: Work) -> list[str]:

@@ -22,7 +22,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.distillation import MODES, STUDENTS, TEACHERS, Work, loss_of, parser, words_of, work_of
+from benchmarks.distillation import (
+    MODES,
+    STUDENTS,
+    TEACHERS,
+    WEIGHTINGS,
+    Work,
+    loss_of,
+    parser,
+    weighting_of,
+    words_of,
+    work_of,
+)
 from benchmarks.jobs import RESULTS, cpu, processor
 from controller.maps import Division, View
 from controller.selection import budget_pixels
@@ -32,7 +43,7 @@ from controller.strategies import build_strategy
 from tenth.segmentation.crf import CRFOptions
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.device import prefers_bf16
-from tenth.segmentation.distillation import Ensemble, class_weights
+from tenth.segmentation.distillation import Ensemble
 from tenth.segmentation.distillation.teachers import EnsemblePredictor, describe
 from tenth.segmentation.export import OnnxPredictor, OpenVinoPredictor, to_onnx
 from tenth.segmentation.inference import ImagePredictor, Predictor
@@ -63,6 +74,7 @@ RUNTIMES: dict[str, Build] = {
 class Trained:
     """A row's model."""
 
+    job: str
     network: str
     mode: str
     seed: int
@@ -89,7 +101,7 @@ class Trained:
     def runtimes(self, first_seed: int) -> list[str]:
         """Return the runtimes that it is measured in; no bfloat16 where the processor only emulates it."""
         every = [TORCH, "torch bf16"] if self.ensemble is not None else list(RUNTIMES)
-        wanted = self.seed == first_seed and self.mode == "distilled" and "DIST" in self.loss
+        wanted = self.job == f"{self.network}-distilled-s{first_seed}"
         if self.ensemble is None and not wanted:
             return [TORCH]
         native = prefers_bf16(torch.device("cpu"))
@@ -105,12 +117,10 @@ def trained(work: Work, seeds: list[int]) -> dict[str, Trained]:
         for network in STUDENTS:
             for mode in MODES:
                 _add(found, work, f"{network}-{mode}-s{seed}", network, mode)
-    # Those that were taught alike have the same ensemble.
-    taught = {each.loss: work.report(name) for name, each in found.items() if each.mode == "distilled"}
-    for report in taught.values():
-        ensemble = _ensemble([found[f"teacher-{network}"] for network in TEACHERS], report)
-        found[f"ensemble: {ensemble.loss}"] = ensemble
-    return found
+    teachers = [found[f"teacher-{network}"] for network in TEACHERS]
+    taught = [each.job for each in found.values() if each.mode == "distilled"]
+    ensembles = [_ensemble(teachers, work.report(job)) for job in taught]
+    return found | {each.job: each for each in ensembles}  # those of students taught alike are the same
 
 
 def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: str) -> None:
@@ -123,20 +133,23 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
     figures = report["models"]["student"]["splits"] if "models" in report else report["splits"]
-    identity = (network, kind, report["seed"], words_of(loss))
+    words = words_of(loss) if loss is None else f"{words_of(loss)}, {WEIGHTINGS[weighting_of(mode)]}"
+    identity = (name, network, kind, report["seed"], words)
     found[name] = Trained(*identity, seconds, figures, [model], report["iterations"])
 
 
 def _ensemble(teachers: list[Trained], report: Mapping[str, Any]) -> Trained:
     known = [report["models"][teacher.network] for teacher in teachers]
     temperatures = [each["temperature"] for each in known]
-    ious = [np.array(each["splits"]["train"]["class_iou"], np.float64) for each in known]
-    together = Ensemble([teacher.network for teacher in teachers], temperatures, class_weights(ious))
+    weights = np.array([each["weights"] for each in known], np.float64)
+    together = Ensemble([teacher.network for teacher in teachers], temperatures, weights)
+    words = f"{WEIGHTINGS[report['weighting']]}, T {', '.join(f'{each:g}' for each in temperatures)}"
     return Trained(
+        f"ensemble: {words}",
         "+".join(teacher.network for teacher in teachers),
         "ensemble",
         teachers[0].seed,
-        "class-wise IoU on train as weights, T " + ", ".join(f"{each:g}" for each in temperatures),
+        words,
         sum(teacher.seconds for teacher in teachers),
         report["models"]["ensemble"]["splits"],
         [model for teacher in teachers for model in teacher.models],

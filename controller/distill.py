@@ -12,6 +12,7 @@ from controller.find_teacher import Teacher, find_teachers, load_teacher, temper
 from controller.material import Material, read_material
 from controller.soft_labels import Taught, ask_teachers, figures_of, measure_splits, memo_of
 from controller.standalone import Standalone, fit, prepare, store
+from controller.weighting import Weighting, check_weighting
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import DistillationLoss
@@ -53,6 +54,7 @@ def distill(
     progress: Progress = SILENT,
     *,
     unlabelled: str | None = None,
+    weighting: Weighting = "stacked",
 ) -> dict[str, Any]:
     """Measure the teachers, store their soft labels, train the student on them, measure it, store it.
 
@@ -72,6 +74,8 @@ def distill(
         Where bars are shown.
     unlabelled : str, optional
         Split or folder of images that the student learns from as well, without labels.
+    weighting : str, optional
+        How much each teacher counts.
 
     Returns
     -------
@@ -86,9 +90,11 @@ def distill(
     dataset = FolderDataset(job.dataset)
     spec, options = prepare(job, dataset, loss)
     found = find_teachers(teachers, dataset)
+    split = f"split 'val' of {job.dataset}"
+    check_weighting(weighting, len(found), "val" in dataset.splits, split, "--weighting iou")
     softened = temperatures_of(found, temperatures, loss.form)
     material = read_material(job, unlabelled, progress)  # takes long, and what follows longer
-    taught = ask_teachers(job, found, softened, material, progress)
+    taught = ask_teachers(job, found, softened, material, progress, weighting)
     # From here on no teacher is in memory.
     student = learn(job, spec, options, material, taught, progress)
     report: dict[str, Any] = plain(
@@ -99,6 +105,7 @@ def distill(
             "size": job.size,
             "images": {"train": len(material.splits["train"]), "unlabelled": len(material.unlabelled)},
             **{name: student.training[name] for name in ("iterations", "seed", "loss")},
+            "weighting": weighting,
             "soft_label_seconds": taught.seconds,
             "train_seconds": student.training["seconds"],
             "models": {**taught.report, "student": student.report},

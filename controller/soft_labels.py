@@ -18,7 +18,11 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from controller.find_teacher import FoundTeacher
 from controller.material import Material
@@ -26,6 +30,7 @@ from controller.measurements import Measured, measured_once
 from controller.memo import Memo
 from controller.seconds import SecondsLog
 from controller.standalone import Images, Standalone
+from controller.weighting import Weighting, stack
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.distillation import Ensemble, RememberedSoftLabels, SoftLabelStore, class_weights
 from tenth.segmentation.distillation.teachers import (
@@ -58,7 +63,7 @@ class Taught:
     report : dict
         JSON; what is known of each teacher and of the ensemble, by name.
     seconds : float
-        What the teachers took to be measured on the training set and to write soft labels, over all calls.
+        What the teachers took to be weighed and to write soft labels, over all calls.
     """
 
     images: list[TaughtImage]
@@ -108,6 +113,28 @@ class Asking:
             self.material.splits,
             (teacher.name, self.progress),
         )
+
+    def weigh(
+        self, weighting: Weighting, measured: Sequence[Mapping[str, Measured]]
+    ) -> tuple[NDArray[np.float64], float]:
+        """Return what each teacher's word counts for each class, and the seconds it took to find out."""
+        if weighting == "iou" or len(self.teachers) == 1:
+            train = [each["train"] for each in measured]
+            weights = class_weights([each.confusion.iou for each in train])
+            return weights, sum(each.seconds for each in train)
+
+        def compute() -> dict[str, Any]:
+            start = perf_counter()
+            predictors = {
+                each.name: load() for each, load in zip(self.teachers, self.predictors, strict=True)
+            }
+            weights = stack(predictors, self.material.splits["val"], self.progress)
+            return {"weights": weights, "seconds": perf_counter() - start}
+
+        identities = [teacher.identity for teacher in self.teachers]
+        digest = self.material.digests["val"].labelled
+        found = self.memo.recall({"stacked": identities, "images": digest}, compute)
+        return np.array(found["weights"], np.float64), float(found["seconds"])
 
     def parameters(self, place: int) -> int:
         """Return how many parameters a teacher has."""
@@ -160,8 +187,9 @@ def ask_teachers(
     temperatures: Sequence[float],
     material: Material,
     progress: Progress = SILENT,
+    weighting: Weighting = "stacked",
 ) -> Taught:
-    """Measure the teachers, weigh them class by class, store their soft labels.
+    """Measure the teachers, weigh them, store their soft labels.
 
     A killed call goes on behind the last split that was measured and the last image that was written.
 
@@ -177,6 +205,8 @@ def ask_teachers(
         The images.
     progress : Progress, optional
         Where bars are shown.
+    weighting : str, optional
+        How much each teacher counts; ``"stacked"`` needs a split ``val`` where there are several.
 
     Raises
     ------
@@ -187,22 +217,23 @@ def ask_teachers(
     job.out.mkdir(parents=True, exist_ok=True)
     # Of several students in one folder the first has the teachers asked; the others wait for it.
     with exclusive(job.out / ".soft-labels.lock"):
-        return _asked(asking, temperatures)
+        return _asked(asking, temperatures, weighting)
 
 
-def _asked(asking: Asking, temperatures: Sequence[float]) -> Taught:
+def _asked(asking: Asking, temperatures: Sequence[float], weighting: Weighting) -> Taught:
     teachers, material = asking.teachers, asking.material
     measured = [asking.measure(place) for place in range(len(teachers))]
-    weights = class_weights([each["train"].confusion.iou for each in measured])
+    weights, weighed = asking.weigh(weighting, measured)
     ensemble = Ensemble([teacher.identity for teacher in teachers], temperatures, weights)
     taught, seconds = asking.write(ensemble, "train")
-    seconds += sum(each["train"].seconds for each in measured)
+    seconds += weighed
     report: dict[str, Any] = {
         teacher.name: {
             "role": "teacher",
             "version": teacher.info.version,
             "network": teacher.info.spec.to_dict(),
             "temperature": temperatures[place],
+            "weights": weights[place],
             "parameters": asking.parameters(place),
             "splits": figures_of(measured[place]),
         }

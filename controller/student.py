@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from controller.lessons import measurable, taught, unlabelled_images
 from controller.loop import Loop
 from controller.teachers import check_teachers, load_teachers
 from controller.train import architecture, fit_network, training_images
+from controller.weighting import check_weighting, stack
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
 from tenth.segmentation.distillation.losses import USUAL_WEIGHTS, warn_of_two_classes
@@ -51,10 +52,15 @@ def check_distillation(loop: Loop) -> None:
     except ConfigurationError as error:
         raise ConfigurationError(f"[distill] student in {loop.config.file}: {error}") from error
     warn_of_two_classes(settings.form, len(loop.classes))
-    check_teachers(loop)
-    if settings.max_loss < 1 and not loop.labelled_split(loop.config.data.val_split):
+    teachers = check_teachers(loop)
+    split = loop.config.data.val_split
+    labels = bool(loop.labelled_split(split))
+    where = f"split '{split}' of {loop.dataset.root}"
+    otherwise = f'distill.weighting = "iou" in {loop.config.file}'
+    check_weighting(settings.weighting, len(teachers), labels, where, otherwise)
+    if settings.max_loss < 1 and not labels:
         raise ConfigurationError(
-            f"[distill] publishes a student that is as good on split '{loop.config.data.val_split}' as what "
+            f"[distill] publishes a student that is as good on split '{split}' as what "
             f"it replaces, but no image of that split of {loop.dataset.root} is labelled. Label some, or set "
             f"distill.max_loss = 1.0 in {loop.config.file} to publish every student."
         )
@@ -115,26 +121,39 @@ def soft_labels(
 ) -> tuple[SoftLabelStore, list[dict[str, Any]]]:
     """Store what the teachers say together about `images`; return the store and who they were.
 
-    Several teachers count class by class, by their IoU on what people say about the `labelled` images.
+    The `labelled` images are those by which teachers are weighed where the configuration says ``iou``.
     """
-    training, classes = loop.config.training, len(loop.classes)
+    training = loop.config.training
     teachers = load_teachers(loop, name)
     predictors = [Predictor(each.network, training.device, training.precision) for each in teachers]
-    ious: list[NDArray[np.float64]] = [np.ones(classes)]
-    if len(teachers) > 1:
-        ious = [
-            evaluate(predictor, measurable(labelled), loop.classes, loop.progress, f"Teacher {each.name}").iou
-            for each, predictor in zip(teachers, predictors, strict=True)
-        ]
-    temperatures = [each.temperature for each in teachers]
-    ensemble = Ensemble([each.identity for each in teachers], temperatures, class_weights(ious))
+    named = {each.name: predictor for each, predictor in zip(teachers, predictors, strict=True)}
+    weights = weigh(loop, named, labelled)
+    ensemble = Ensemble(
+        [each.identity for each in teachers], [each.temperature for each in teachers], weights
+    )
     identity = {**ensemble.identity(), "images": images_digest(images)}
     store = SoftLabelStore.create(soft_label_folder(loop), identity)
     write_soft_labels(store, EnsemblePredictor(ensemble, predictors), images, loop.progress)
     described = [
-        {"name": each.name, "version": each.version, "temperature": each.temperature} for each in teachers
+        {"name": each.name, "version": each.version, "temperature": each.temperature, "weights": row.tolist()}
+        for each, row in zip(teachers, weights, strict=True)
     ]
     return store, described
+
+
+def weigh(loop: Loop, teachers: Mapping[str, Predictor], labelled: Sequence[Keyed]) -> NDArray[np.float64]:
+    """Return what each teacher's word counts for each class, (teachers, C); see `[distill] weighting`."""
+    if len(teachers) == 1:
+        return class_weights([np.ones(len(loop.classes))])
+    if loop.config.distill.weighting == "stacked":
+        return stack(teachers, loop.labelled_split(loop.config.data.val_split), loop.progress)
+    answered = measurable(labelled)
+    return class_weights(
+        [
+            evaluate(predictor, answered, loop.classes, loop.progress, f"Teacher {name}").iou
+            for name, predictor in teachers.items()
+        ]
+    )
 
 
 def start_student(loop: Loop, spec: NetworkSpec) -> tuple[SegmentationNetwork, str | None]:

@@ -51,6 +51,14 @@ from controller.training_options import training_options
     "others 4; for cwd and dist 1.",
 )
 @click.option(
+    "--weighting",
+    type=click.Choice(["stacked", "iou"]),
+    default="stacked",
+    show_default=True,
+    help="How much each teacher counts: so that together they make the labels of val likeliest (stacked), or "
+    "class by class by their IoU on train (iou: the thesis's).",
+)
+@click.option(
     "--student-temperature",
     type=float,
     help="By default, for kl, the thesis's: ENet 5, ICNet 4, ERFNet 3, others 4; for cwd and dist 1.",
@@ -110,6 +118,7 @@ def command(
     teachers: tuple[str, ...],
     student: str,
     temperatures: tuple[float, ...],
+    weighting: Any,
     student_temperature: float | None,
     form: Any,
     weight: float | None,
@@ -126,9 +135,9 @@ def command(
 ) -> None:
     """Train a small network on what several larger ones say together.
 
-    Each teacher counts for each class by its IoU on the training set. Their soft labels are written once;
-    then the teachers are not needed any more, and the student learns from the labels and from them. Soft
-    labels need no annotator: with --unlabelled the student learns from other images, too.
+    Of several teachers each counts by what it knows of val. Their soft labels are written once; then the
+    teachers are not needed any more, and the student learns from the labels and from them. Soft labels need
+    no annotator: with --unlabelled the student learns from other images, too.
 
     Called again, a killed call goes on where it was, and one that ended only reports: nothing is measured,
     written or trained twice. Changed teachers, temperatures or images make new soft labels; students of the
@@ -156,7 +165,8 @@ def command(
         hard_weight=0.0 if kl_only else 1.0,
     )
     job = Standalone(network=student, **options)
-    report = distill(job, teachers, temperatures, loss, make_progress(quiet), unlabelled=unlabelled)
+    progress = make_progress(quiet)
+    report = distill(job, teachers, temperatures, loss, progress, unlabelled=unlabelled, weighting=weighting)
     rows = [
         [name, model["role"], *(model["splits"].get(split, {}).get("miou") for split in ("val", "test"))]
         for name, model in report["models"].items()

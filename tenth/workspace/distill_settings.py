@@ -31,6 +31,12 @@ class DistillSection(Section):
         description="One for each entry of teachers; []: for 'kl' the thesis's (ICNet 4, ERFNet 3, "
         "DeepLab 5), or 4; for the others 1.",
     )
+    weighting: Literal["stacked", "iou"] = Field(
+        default="stacked",
+        description="How much each of several teachers counts: so that together they make the labels of the "
+        "validation split likeliest ('stacked'), or class by class by their IoU on what people said about "
+        "the images that are learned from ('iou', the thesis's).",
+    )
     student_temperature: float = Field(
         default=0.0,
         ge=0,

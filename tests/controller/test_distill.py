@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ from test_cli import run
 
 from controller.distill import distill, load_teacher, temperatures_of
 from controller.find_teacher import find_teacher
+from controller.simulation.images import load_pictures
 from controller.standalone import Standalone
 from tenth.errors import ConfigurationError, DataError
 from tenth.segmentation.classes import ClassSet, LabelClass
 from tenth.segmentation.dataset import FolderDataset, Sample
-from tenth.segmentation.distillation import DistillationLoss, store
+from tenth.segmentation.distillation import DistillationLoss, class_weights, stacked_weights, store
+from tenth.segmentation.distillation.teachers import logits_of
+from tenth.segmentation.inference import Predictor
 from tenth.segmentation.scenes import write_scenes
 from tenth.workspace.models import ModelStore
 
@@ -115,6 +119,48 @@ def test_every_form_of_the_loss_can_be_asked_for(capsys, world, teachers, tmp_pa
     code, out, error = run(capsys, *arguments(world, teachers, "--out", tmp_path / "students", *options))
     assert code == 0, error
     assert expected.items() <= json.loads(out)["loss"].items()
+
+
+def test_teachers_are_stacked_on_val_or_weighed_by_their_iou_on_train(capsys, world, teachers, tmp_path):
+    reports = {}
+    for weighting in ("stacked", "iou"):
+        more = ("--out", tmp_path / "students", "--weighting", weighting)
+        code, out, error = run(capsys, *arguments(world, teachers, *more))
+        assert code == 0, error
+        reports[weighting] = json.loads(out)
+        assert reports[weighting]["weighting"] == weighting
+    weights = {
+        weighting: np.array([report["models"][name]["weights"] for name in ("one", "two")])
+        for weighting, report in reports.items()
+    }
+    ious = [
+        np.array(reports["iou"]["models"][name]["splits"]["train"]["class_iou"], np.float64)
+        for name in ("one", "two")
+    ]
+    np.testing.assert_array_equal(weights["iou"], class_weights(ious))
+    dataset = FolderDataset(world / "scenes")
+    predictors = {
+        str(folder): Predictor(ModelStore(folder.parent).load(folder.name).network, "cpu")
+        for folder in teachers
+    }
+    val = load_pictures(dataset.split("val"), (48, 32))
+    np.testing.assert_array_equal(weights["stacked"], stacked_weights(logits_of(predictors, val)))
+    assert len(list((tmp_path / "students" / "soft-labels").iterdir())) == 2
+
+
+def test_teachers_need_a_val_to_be_weighed_by(capsys, world, teachers, tmp_path):
+    scenes = shutil.copytree(world / "scenes", tmp_path / "scenes")
+    shutil.rmtree(scenes / "val")
+    data = ("distill", "--dataset", scenes, "--student", "icnet", "--iterations", 1, *TINY, *COMMON)
+    one, two = (f"{name}={folder}" for name, folder in zip(("one", "two"), teachers, strict=True))
+    several = (*data, "--teachers", one, two, "--out", tmp_path / "out")
+    code, out, _ = run(capsys, *several)
+    message = json.loads(out)["message"]
+    assert code == 2
+    assert "split 'val'" in message and "--weighting iou" in message
+    assert not (tmp_path / "out" / "soft-labels").exists()
+    assert run(capsys, *several, "--weighting", "iou")[0] == 0
+    assert run(capsys, *data, "--teachers", one, "--out", tmp_path / "one")[0] == 0
 
 
 @pytest.mark.parametrize(("form", "temperature"), [("kl", 4.0), ("dist", 1.0)])

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from rounds import TINY, answer, make_workspace, open_round
@@ -32,7 +33,10 @@ from controller.verdict import Verdict, judge
 from ls_backend.app import build_predictions
 from ls_backend.versions import version_for
 from tenth.errors import ConfigurationError
-from tenth.segmentation.distillation import SoftLabelStore
+from tenth.segmentation.distillation import SoftLabelStore, class_weights, stacked_weights
+from tenth.segmentation.distillation.teachers import logits_of
+from tenth.segmentation.evaluation import evaluate
+from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import SegmentationNetwork
 from tenth.segmentation.training.run import Run
 from tenth.workspace.distill_settings import DistillSection
@@ -118,7 +122,8 @@ def test_the_student_is_served_and_the_large_network_asks(taught_folder):
     assert find_version(loop, 0, ROLE) == student
     info = models.info(student)
     assert info.parents == (large,)
-    assert info.training["teachers"] == [{"name": "new", "version": large, "temperature": 1.0}]
+    teacher = {"name": "new", "version": large, "temperature": 1.0, "weights": [1.0] * len(loop.classes)}
+    assert info.training["teachers"] == [teacher]
     assert (info.training["images"], info.training["unlabelled_images"]) == (2, 3)
     assert info.training["soft_label_bytes"] > 0
     assert info.training["iterations"] == STUDENT["initial_iterations"]
@@ -184,11 +189,30 @@ def test_a_tolerated_loss_is_published_and_the_next_student_goes_on_from_it(loop
     first = round_rows(loop)[0]["trained_version"]
     assert info.training["started_from"] == before
     assert info.training["iterations"] == STUDENT["iterations"]
-    assert info.training["teachers"] == [
+    teachers = info.training["teachers"]
+    weights = np.array([teacher.pop("weights") for teacher in teachers])
+    assert teachers == [
         {"name": "new", "version": models.teacher(), "temperature": 3.0},
         {"name": first, "version": first, "temperature": 6.0},
     ]
+    predictors = {each["name"]: Predictor(models.load(each["version"]).network, "cpu") for each in teachers}
+    val = loop.dataset.split("val")
+    np.testing.assert_array_equal(weights, stacked_weights(logits_of(predictors, val)))
     assert info.parents == (before, models.teacher(), first)
+
+
+def test_teachers_count_by_their_iou_on_what_people_said(loop):
+    loop = change(loop, weighting="iou")
+    images = training_images(loop, 0)
+    (model,) = (loop.workspace.models.load(name) for name in [loop.workspace.models.teacher()])
+    predictor = Predictor(model.network, "cpu")
+    torch.manual_seed(5)
+    other = Predictor(loop.network_spec.build().eval(), "cpu")
+    weights = student_module.weigh(loop, {"one": predictor, "two": other}, images)
+    ious = [evaluate(each, images, loop.classes).iou for each in (predictor, other)]
+    np.testing.assert_array_equal(weights, class_weights(ious))
+    (alone,) = student_module.weigh(loop, {"one": predictor}, images)
+    np.testing.assert_array_equal(alone, np.ones(len(loop.classes)))
 
 
 def test_killed_while_the_soft_labels_are_written_and_while_the_student_learns(loop, tmp_path, monkeypatch):
@@ -365,6 +389,18 @@ def test_a_student_that_nothing_could_be_said_about_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match=r"split 'val'.*max_loss = 1.0"):
         check_distillation(loop)
     check_distillation(change(loop, max_loss=1.0))
+
+
+def test_teachers_that_nothing_could_be_said_about_are_refused(tmp_path, learned_folder):
+    loop = make_workspace(tmp_path, scenes=(3, 1, 0), size=(32, 32))
+    version = str(Loop.open(learned_folder).workspace.models.current())
+    several = ["new", f"other={learned_folder / 'models' / version}"]
+    loop = change(loop, student="enet", max_loss=1.0, teachers=several)
+    check_distillation(loop)
+    shutil.rmtree(tmp_path / "scenes" / "val")
+    with pytest.raises(ConfigurationError, match=r"2 teachers .* split 'val' .*distill.weighting = \"iou\""):
+        check_distillation(Loop.open(loop.workspace.folder))
+    check_distillation(change(loop, weighting="iou"))
 
 
 def test_teachers_from_elsewhere(loop, learned_folder, tmp_path):
