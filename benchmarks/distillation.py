@@ -217,6 +217,13 @@ def words_of(loss: DistillationLoss | None) -> str:
     return f"cross-entropy + {soft}" if loss.hard_weight else soft
 
 
+def lesson_of(network: str, mode: str) -> str:
+    """Return what people call what a student learns from in one of `MODES`."""
+    if mode.startswith("alone"):
+        return words_of(None)
+    return f"{words_of(loss_of(network, mode))}, {WEIGHTINGS[weighting_of(mode)]}"
+
+
 def folder_of(mode: str) -> str:
     """Return the folder of a mode's students: those in one share their soft labels, of one temperature."""
     return "students-dist" if loss_of("icnet", mode).form != "kl" else "students"

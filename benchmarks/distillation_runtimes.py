@@ -28,9 +28,9 @@ from benchmarks.distillation import (
     TEACHERS,
     WEIGHTINGS,
     Work,
+    lesson_of,
     loss_of,
     parser,
-    weighting_of,
     words_of,
     work_of,
 )
@@ -128,12 +128,11 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
         return
     report = work.report(name)
     folder = Path(report["folder"])
-    loss = None if mode in ("teacher", "alone", "alone-longer") else loss_of(network, mode)
     kind = mode if mode == "kl-only" else mode.partition("-")[0]
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
     figures = report["models"]["student"]["splits"] if "models" in report else report["splits"]
-    words = words_of(loss) if loss is None else f"{words_of(loss)}, {WEIGHTINGS[weighting_of(mode)]}"
+    words = words_of(None) if mode == "teacher" else lesson_of(network, mode)
     identity = (name, network, kind, report["seed"], words)
     found[name] = Trained(*identity, seconds, figures, [model], report["iterations"])
 
@@ -143,7 +142,10 @@ def _ensemble(teachers: list[Trained], report: Mapping[str, Any]) -> Trained:
     temperatures = [each["temperature"] for each in known]
     weights = np.array([each["weights"] for each in known], np.float64)
     together = Ensemble([teacher.network for teacher in teachers], temperatures, weights)
-    words = f"{WEIGHTINGS[report['weighting']]}, T {', '.join(f'{each:g}' for each in temperatures)}"
+    shares = ", ".join(f"{each:.2f}" for each in weights.mean(1))
+    words = (
+        f"{WEIGHTINGS[report['weighting']]} ({shares}), T {', '.join(f'{each:g}' for each in temperatures)}"
+    )
     return Trained(
         f"ensemble: {words}",
         "+".join(teacher.network for teacher in teachers),
@@ -274,6 +276,7 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
         "teachers": work.teacher_steps,
         "step_seconds": steps,
         "images": report.get("images"),
+        "weighting": report.get("weighting"),
         "soft_label_seconds": report.get("soft_label_seconds"),
         "train": {name: model["splits"].get("train") for name, model in report["models"].items()},
         "loss": asdict(loss_of("icnet")),

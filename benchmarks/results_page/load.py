@@ -42,6 +42,8 @@ LOSSES = "distillation_losses.json"
 
 OUTPUT_STRIDES = "output_strides.json"
 
+TEACHER_WEIGHTS = "teacher_weights.json"
+
 LONGER_TRAININGS = "longer"
 """Folder of runs with more steps."""
 
@@ -56,6 +58,7 @@ MORE = (
     SOFT_LABELS,
     LOSSES,
     OUTPUT_STRIDES,
+    TEACHER_WEIGHTS,
 )
 
 OPTIONAL = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.results_page.load import LOSSES, OUTPUT_STRIDES, SOFT_LABELS, Results
+from benchmarks.results_page.load import LOSSES, OUTPUT_STRIDES, SOFT_LABELS, TEACHER_WEIGHTS, Results
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.words import NOTHING, flat, percent, plain, points, signed, table
 
@@ -72,6 +72,16 @@ def soft_labels(results: Results) -> list[str]:
 def _range(values: Sequence[str]) -> str:
     ordered = sorted(values, key=float)
     return ordered[0] if ordered[0] == ordered[-1] else f"{ordered[0]} to {ordered[-1]}"
+
+
+def teacher_weights(results: Results) -> list[str]:
+    """Return the section on ways to weigh teachers."""
+    says = (
+        "The ensembles of the teachers of all labels and of few at temperature 1, weighed otherwise: what "
+        "each teacher counts, mean over the classes, and what they get right together. The thesis weighs by "
+        "IoU on train."
+    )
+    return as_measured(results, TEACHER_WEIGHTS, "How much each teacher counts", says)
 
 
 def output_strides(results: Results) -> list[str]:

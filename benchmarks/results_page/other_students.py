@@ -118,11 +118,16 @@ def _section(title: str, text: str, rows: Sequence[Row], about: Mapping[str, Any
 def _teachers(rows: Sequence[Row]) -> list[str]:
     """Return the table of a series' teachers."""
     body = [
-        [row["network"], row["mode"], points(row["miou_val"]), points(row["miou_test"])]
+        [
+            row["network"],
+            row["loss"] if row["mode"] == "ensemble" else "alone",
+            points(row["miou_val"]),
+            points(row["miou_test"]),
+        ]
         for row in rows
         if row["mode"] in ("teacher", "ensemble")
     ]
-    return table(["teachers", "mode", "val", "test"], body)
+    return table(["teachers", "weights and temperatures", "val", "test"], body)
 
 
 def _ratios(step_seconds: Mapping[str, Mapping[str, float]]) -> str:

@@ -12,6 +12,7 @@ from benchmarks.results_page.measurements import (
     crf_modes,
     output_strides,
     soft_labels,
+    teacher_weights,
     training_settings,
     zero_shot,
 )
@@ -150,6 +151,7 @@ def page(results: Results) -> str:
         *replication(results),
         *longer(results),
         *distillation(results),
+        *teacher_weights(results),
         *output_strides(results),
         *soft_labels(results),
         *training_settings(results),

@@ -19,6 +19,7 @@ MODES = {
     "alone": "alone, as many seconds",
     "alone, longer": "alone, the soft labels' seconds on top",
     "distilled": "distilled",
+    "distilled, iou": "distilled, teachers weighed by IoU on train",
     "distilled, cwd": "distilled, by CWD",
     "distilled, kl": "distilled, by KL(teachers ‖ student)",
     "distilled, thesis": "distilled, by the thesis's loss",
@@ -27,6 +28,7 @@ MODES = {
 
 VARIANTS = {
     "-alone-longer-": "alone, longer",
+    "-distilled-iou-": "distilled, iou",
     "-distilled-cwd-": "distilled, cwd",
     "-distilled-kl-": "distilled, kl",
     "-distilled-thesis-": "distilled, thesis",
@@ -36,6 +38,7 @@ VARIANTS = {
 
 FORMS = {
     "distilled": "dist",
+    "distilled, iou": "dist",
     "distilled, cwd": "cwd",
     "distilled, thesis": "kl by pixel",
     "alone": "alone",
@@ -87,10 +90,14 @@ def students(rows: Sequence[Row], about: Mapping[str, Any], *, only_run: bool = 
 
 
 def compared(about: Mapping[str, Any]) -> str:
-    """Return the sentence on how finely a series compared soft labels; the earlier ones do not say."""
+    """Return how finely a series compared soft labels and weighed teachers; the earlier ones do not say."""
     stride = about.get("loss", {}).get("stride", 1)
     cells = "at each pixel" if stride == 1 else f"as means over cells of {stride}×{stride} pixels"
-    return f"Soft labels were compared {cells}."
+    stacked = "weighed by stacking on val, unless a row says otherwise"
+    weighed = (
+        stacked if about.get("weighting") == "stacked" else "weighed class by class by their IoU on train"
+    )
+    return f"Soft labels were compared {cells}; teachers were {weighed}."
 
 
 def effort(found: Sequence[Row], mode: str, about: Mapping[str, Any]) -> list[str]:

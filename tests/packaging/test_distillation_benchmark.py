@@ -13,9 +13,9 @@ from benchmarks.distillation import (
     Work,
     check_settings,
     few_labels,
+    lesson_of,
     loss_of,
     way_of,
-    words_of,
 )
 from tenth.errors import ConfigurationError
 from tenth.progress import Progress
@@ -76,6 +76,7 @@ def test_a_folder_of_other_settings_is_refused(dataset, tmp_path):
 
 
 def test_each_way_of_teaching_has_a_name_of_its_own():
-    losses = [loss_of("enet", mode) for mode in MODES if not mode.startswith("alone")]
-    assert len({words_of(loss) for loss in losses}) == len(losses)
+    taught = [mode for mode in MODES if not mode.startswith("alone")]
+    assert len({lesson_of("enet", mode) for mode in taught}) == len(taught)
+    losses = [loss_of("enet", mode) for mode in taught]
     assert {way_of(loss) for loss in losses} == {"dist", "cwd", "kl", "kl by pixel"}

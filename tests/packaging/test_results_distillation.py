@@ -155,11 +155,14 @@ def test_students_of_few_labels_have_a_section_with_their_teachers(tmp_path):
     rows = [
         row("icnet", "alone", 0.30),
         row("icnet", "distilled", 0.36),
-        row("icnet+espnetv2", "ensemble", 0.4),
+        row("icnet+espnetv2", "ensemble", 0.4, loss="teachers stacked on val, T 1, 1"),
+        row("icnet", "distilled", 0.33),
     ]
     about = {"images": {"train": 12, "unlabelled": 30}, "loss": {"stride": 4}, "command": "run --labelled 12"}
     (tmp_path / "distillation_few_labels.json").write_text(json.dumps({"runs": rows}))
-    (tmp_path / "distillation_few_labels_details.json").write_text(json.dumps({"about": about}))
+    jobs = [{"job": f"icnet-{mode}-s0"} for mode in ("alone", "distilled", "ensemble", "distilled-iou")]
+    details = {"about": about, "runs": jobs}
+    (tmp_path / "distillation_few_labels_details.json").write_text(json.dumps(details))
     whole = written(tmp_path, [row("icnet", "alone", 0.4)])
     goal = cells(
         section(whole, "Goals of distillation"), "icnet of few labels and the pool, distilled above alone"
@@ -171,4 +174,5 @@ def test_students_of_few_labels_have_a_section_with_their_teachers(tmp_path):
     assert "over cells of 4×4 pixels" in text
     assert "    run --labelled 12\n" in text
     assert cells(text, "icnet", "distilled")[6:9] == ["38.0", "36.0", "+6.0 (0)"]
-    assert cells(text, "icnet+espnetv2", "ensemble")[2:] == ["42.0", "40.0"]
+    assert cells(text, "icnet", "distilled, teachers weighed by IoU on train")[8] == "+3.0 (0)"
+    assert cells(text, "icnet+espnetv2", "teachers stacked on val, T 1, 1")[2:] == ["42.0", "40.0"]
