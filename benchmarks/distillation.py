@@ -374,10 +374,11 @@ def check_settings(work: Work) -> None:
         "rates": RATES,
         "labelled": work.labelled,
         "stride": loss_of("icnet").stride,
+        "weighting": weighting_of("distilled"),
     }
     if not file.exists():
         write_json(file, mine)
-    older = {"labelled": 0, "stride": 1}  # before these were settings
+    older = {"labelled": 0, "stride": 1, "weighting": "iou"}  # before these were settings
     theirs = older | json.loads(file.read_text(encoding="utf-8"))
     others = [name for name in mine if theirs.get(name) != mine[name]]
     if others:

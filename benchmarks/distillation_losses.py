@@ -96,7 +96,8 @@ class Taught:
         material = read_material(job, None, self.work.progress)
         teachers = find_teachers(teachers_of(self.work), material.dataset)
         temperatures = temperatures_of(teachers, [], "kl" if softened else "dist")
-        taught = ask_teachers(job, teachers, temperatures, material, self.work.progress)
+        # As the thesis weighs them, and as they were when these losses were first compared.
+        taught = ask_teachers(job, teachers, temperatures, material, self.work.progress, "iou")
         width, height = self.size
         return Averaged({image.key: _area_mean(image.load_soft(), height, width) for image in taught.images})
 

@@ -10,7 +10,8 @@ benchmarks/results/teacher_weights.json.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,37 +23,65 @@ from benchmarks.distillation import TEACHERS, Work, parser, teachers_of, work_of
 from benchmarks.jobs import RESULTS
 from controller.find_teacher import find_teachers
 from controller.simulation.results import write_json
-from controller.standalone import read_splits
+from controller.standalone import Images, read_splits
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import Ensemble, class_weights, stacked_weights
-from tenth.segmentation.distillation.teachers import logits_of
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.metrics import ConfusionMatrix
 
-Asked = list[tuple[dict[str, NDArray[np.float32]], NDArray[np.uint8]]]
+Asked = list[tuple[dict[str, NDArray[np.float16]], NDArray[np.uint8]]]
 """What each teacher says about each image, and its labels."""
 
 COUNTS = (5, 10, 20)
 """Images of val that teachers are stacked on, beside all of them."""
 
 
-def ask(work: Work) -> dict[str, Asked]:
-    """Return what the teachers say about each split, in half precision."""
+@dataclass(frozen=True)
+class Teachers:
+    """Teachers of a work folder, and what they say about each image, in half precision.
+
+    Parameters
+    ----------
+    predictors : dict of str to Predictor
+    splits : mapping of str to Images
+    asked : dict of str to Asked
+        By split.
+    """
+
+    predictors: dict[str, Predictor]
+    splits: Mapping[str, Images]
+    asked: dict[str, Asked]
+
+    def stacked(self, split: str, count: int | None = None) -> NDArray[np.float64]:
+        """Return the weights by the images of a split, or by so many of them, evenly spread."""
+        images = self.splits[split]
+        chosen = images if count is None else [images[place] for place in spread(len(images), count)]
+        classes = len(next(iter(self.asked[split][0][0].values())))
+        return stacked_weights(self.predictors, chosen, classes)
+
+
+def ask(work: Work) -> Teachers:
+    """Return the teachers, once they have been asked about each image."""
     dataset = FolderDataset(work.dataset)
     splits = read_splits(work.training("icnet", "teachers", 1, 0), dataset, work.progress)
     found = find_teachers(teachers_of(work), dataset)
     predictors = {each.name: Predictor(each.load().model.network, "cpu") for each in found}
 
-    def halved(images: Sequence[Any]) -> Iterator[Any]:
-        for logits, labels in logits_of(predictors, images, work.progress):
-            yield {name: values.astype(np.float16) for name, values in logits.items()}, labels
+    def said(image: Any) -> tuple[dict[str, NDArray[np.float16]], NDArray[np.uint8]]:
+        picture, labels = image.load()
+        return {name: each.logits(picture).astype(np.float16) for name, each in predictors.items()}, labels
 
-    return {name: list(halved(images)) for name, images in splits.items()}
+    asked = {
+        name: [said(image) for image in work.progress.over(images, len(images), f"Asking on {name}", "image")]
+        for name, images in splits.items()
+    }
+    return Teachers(predictors, splits, asked)
 
 
-def spread(asked: Asked, count: int) -> Asked:
-    """Return so many of the images, evenly spread."""
-    return [asked[place] for place in np.linspace(0, len(asked) - 1, count).round().astype(int)]
+def spread(count: int, wanted: int) -> list[int]:
+    """Return `wanted` places among `count`, evenly spread."""
+    places: list[int] = np.linspace(0, count - 1, wanted).round().astype(int).tolist()
+    return places
 
 
 def confusion(weights: NDArray[np.float64], asked: Asked) -> ConfusionMatrix:
@@ -65,8 +94,9 @@ def confusion(weights: NDArray[np.float64], asked: Asked) -> ConfusionMatrix:
     return counted
 
 
-def ways(asked: dict[str, Asked]) -> Iterable[tuple[str, NDArray[np.float64]]]:
+def ways(teachers: Teachers) -> Iterable[tuple[str, NDArray[np.float64]]]:
     """Yield names and weights (teachers, C)."""
+    asked = teachers.asked
     first, _ = asked["val"][0]
     shape = (len(first), len(next(iter(first.values()))))
     alone = [np.repeat(row[:, None], shape[1], axis=1) + 1e-9 for row in np.eye(shape[0])]
@@ -75,10 +105,10 @@ def ways(asked: dict[str, Asked]) -> Iterable[tuple[str, NDArray[np.float64]]]:
     yield "equal", np.full(shape, 1 / shape[0])
     for split in ("train", "val"):
         yield f"IoU on {split}", class_weights([confusion(each, asked[split]).iou for each in alone])
-    yield "stacked on train", stacked_weights(asked["train"])
-    yield "stacked on val", stacked_weights(asked["val"])
+    for split in ("train", "val"):
+        yield f"stacked on {split}", teachers.stacked(split)
     for count in COUNTS:
-        yield f"stacked on {count} images of val", stacked_weights(spread(asked["val"], count))
+        yield f"stacked on {count} images of val", teachers.stacked("val", count)
 
 
 def main() -> None:
@@ -87,13 +117,13 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=RESULTS / "teacher_weights.json")
     arguments = options.parse_args()
     work = work_of(arguments)
-    asked = ask(work)
-    labelled = len(asked["train"])
+    teachers = ask(work)
+    labelled = len(teachers.asked["train"])
     rows: list[dict[str, Any]] = []
-    for name, weights in ways(asked):
+    for name, weights in ways(teachers):
         row: dict[str, Any] = {"labelled": labelled, "weights": name}
-        row |= dict(zip(TEACHERS, weights.mean(1).round(3).tolist(), strict=True))
-        row |= {f"miou_{split}": confusion(weights, asked[split]).miou for split in ("val", "test")}
+        row |= dict(zip(TEACHERS, weights.mean(1).round(2).tolist(), strict=True))
+        row |= {f"miou_{split}": confusion(weights, teachers.asked[split]).miou for split in ("val", "test")}
         print(row, flush=True)
         rows.append(row)
     before = json.loads(arguments.out.read_text(encoding="utf-8"))["rows"] if arguments.out.exists() else []

@@ -105,7 +105,7 @@ def distill(
             "size": job.size,
             "images": {"train": len(material.splits["train"]), "unlabelled": len(material.unlabelled)},
             **{name: student.training[name] for name in ("iterations", "seed", "loss")},
-            "weighting": weighting,
+            "weighting": weighting if len(found) > 1 else None,
             "soft_label_seconds": taught.seconds,
             "train_seconds": student.training["seconds"],
             "models": {**taught.report, "student": student.report},

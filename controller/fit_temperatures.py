@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from controller.find_teacher import find_teachers, temperatures_of
 from controller.standalone import sized
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset, choose_initial, without_labels
 from tenth.segmentation.distillation import Reference, fit_temperatures
-from tenth.segmentation.distillation.teachers import logits_of
+from tenth.segmentation.evaluation import LabelledSample
 from tenth.segmentation.inference import Predictor
 from tenth.workspace.plain_json import plain
+
+Logits = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ def fit_teachers(
     drawn = choose_initial(samples, min(fitting.images, len(samples)), "random", fitting.seed)
     images = sized(drawn, fitting.size, progress)
     predictors = {each.name: Predictor(each.load().model.network, fitting.device) for each in found}
-    fits = fit_temperatures(logits_of(predictors, images, progress), softness, seed=fitting.seed)
+    fits = fit_temperatures(_logits(images, predictors, progress), softness, seed=fitting.seed)
     result: dict[str, Any] = plain(
         {
             "split": fitting.split,
@@ -98,3 +103,11 @@ def fit_teachers(
         }
     )
     return result
+
+
+def _logits(
+    images: Sequence[LabelledSample], predictors: Mapping[str, Predictor], progress: Progress
+) -> Iterator[tuple[Logits, NDArray[np.uint8]]]:
+    for image in progress.over(images, len(images), "Asking the teachers", "image"):
+        picture, labels = image.load()
+        yield {name: predictor.logits(picture) for name, predictor in predictors.items()}, labels

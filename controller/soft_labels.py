@@ -30,9 +30,10 @@ from controller.measurements import Measured, measured_once
 from controller.memo import Memo
 from controller.seconds import SecondsLog
 from controller.standalone import Images, Standalone
-from controller.weighting import Weighting, stack
+from controller.weighting import IMAGES, Weighting, Weights, stack, weigh
 from tenth.progress import SILENT, Progress
-from tenth.segmentation.distillation import Ensemble, RememberedSoftLabels, SoftLabelStore, class_weights
+from tenth.segmentation.distillation import Ensemble, RememberedSoftLabels, SoftLabelStore
+from tenth.segmentation.distillation.stacking import PIXELS, TOLERANCE
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
     TaughtImage,
@@ -116,24 +117,40 @@ class Asking:
 
     def weigh(
         self, weighting: Weighting, measured: Sequence[Mapping[str, Measured]]
-    ) -> tuple[NDArray[np.float64], float]:
+    ) -> tuple[Weights, float]:
         """Return what each teacher's word counts for each class, and the seconds it took to find out."""
-        if weighting == "iou" or len(self.teachers) == 1:
-            train = [each["train"] for each in measured]
-            weights = class_weights([each.confusion.iou for each in train])
-            return weights, sum(each.seconds for each in train)
+        seconds = 0.0
 
+        def stacked() -> Weights:
+            nonlocal seconds
+            weights, seconds = self._stacked()
+            return weights
+
+        def ious() -> list[NDArray[np.float64]]:
+            nonlocal seconds
+            train = [each["train"] for each in measured]
+            seconds = sum(each.seconds for each in train)
+            return [each.confusion.iou for each in train]
+
+        names = [teacher.name for teacher in self.teachers]
+        weights = weigh(weighting, names, len(self.material.dataset.classes), stacked, ious)
+        return weights, seconds
+
+    def _stacked(self) -> tuple[Weights, float]:
         def compute() -> dict[str, Any]:
             start = perf_counter()
-            predictors = {
-                each.name: load() for each, load in zip(self.teachers, self.predictors, strict=True)
-            }
-            weights = stack(predictors, self.material.splits["val"], self.progress)
+            loaders = zip(self.teachers, self.predictors, strict=True)
+            predictors = {teacher.name: load() for teacher, load in loaders}
+            classes = len(self.material.dataset.classes)
+            weights = stack(predictors, self.material.splits["val"], classes, self.progress)
             return {"weights": weights, "seconds": perf_counter() - start}
 
-        identities = [teacher.identity for teacher in self.teachers]
-        digest = self.material.digests["val"].labelled
-        found = self.memo.recall({"stacked": identities, "images": digest}, compute)
+        identity = {
+            "stacked": [teacher.identity for teacher in self.teachers],
+            "images": self.material.digests["val"].labelled,
+            "by": [IMAGES, PIXELS, TOLERANCE],
+        }
+        found = self.memo.recall(identity, compute)
         return np.array(found["weights"], np.float64), float(found["seconds"])
 
     def parameters(self, place: int) -> int:

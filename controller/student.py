@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from controller.lessons import measurable, taught, unlabelled_images
 from controller.loop import Loop
-from controller.teachers import check_teachers, load_teachers
+from controller.teachers import check_teachers, load_teachers, most_teachers
 from controller.train import architecture, fit_network, training_images
-from controller.weighting import check_weighting, stack
+from controller.weighting import Weights, check_weighting, stack, weigh
 from tenth.errors import ConfigurationError, DataError
-from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore, class_weights
+from tenth.segmentation.distillation import DistillationLoss, Ensemble, SoftLabelStore
 from tenth.segmentation.distillation.losses import USUAL_WEIGHTS, warn_of_two_classes
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
@@ -52,12 +52,12 @@ def check_distillation(loop: Loop) -> None:
     except ConfigurationError as error:
         raise ConfigurationError(f"[distill] student in {loop.config.file}: {error}") from error
     warn_of_two_classes(settings.form, len(loop.classes))
-    teachers = check_teachers(loop)
+    check_teachers(loop)
     split = loop.config.data.val_split
     labels = bool(loop.labelled_split(split))
     where = f"split '{split}' of {loop.dataset.root}"
     otherwise = f'distill.weighting = "iou" in {loop.config.file}'
-    check_weighting(settings.weighting, len(teachers), labels, where, otherwise)
+    check_weighting(settings.weighting, most_teachers(settings.teachers), labels, where, otherwise)
     if settings.max_loss < 1 and not labels:
         raise ConfigurationError(
             f"[distill] publishes a student that is as good on split '{split}' as what "
@@ -127,7 +127,7 @@ def soft_labels(
     teachers = load_teachers(loop, name)
     predictors = [Predictor(each.network, training.device, training.precision) for each in teachers]
     named = {each.name: predictor for each, predictor in zip(teachers, predictors, strict=True)}
-    weights = weigh(loop, named, labelled)
+    weights = weights_of(loop, named, labelled)
     ensemble = Ensemble(
         [each.identity for each in teachers], [each.temperature for each in teachers], weights
     )
@@ -141,19 +141,21 @@ def soft_labels(
     return store, described
 
 
-def weigh(loop: Loop, teachers: Mapping[str, Predictor], labelled: Sequence[Keyed]) -> NDArray[np.float64]:
-    """Return what each teacher's word counts for each class, (teachers, C); see `[distill] weighting`."""
-    if len(teachers) == 1:
-        return class_weights([np.ones(len(loop.classes))])
-    if loop.config.distill.weighting == "stacked":
-        return stack(teachers, loop.labelled_split(loop.config.data.val_split), loop.progress)
-    answered = measurable(labelled)
-    return class_weights(
-        [
+def weights_of(loop: Loop, teachers: Mapping[str, Predictor], labelled: Sequence[Keyed]) -> Weights:
+    """Return what each teacher's word counts for each class; see `[distill] weighting`."""
+
+    def stacked() -> Weights:
+        val = loop.labelled_split(loop.config.data.val_split)
+        return stack(teachers, val, len(loop.classes), loop.progress)
+
+    def ious() -> list[NDArray[np.float64]]:
+        answered = measurable(labelled)
+        return [
             evaluate(predictor, answered, loop.classes, loop.progress, f"Teacher {name}").iou
             for name, predictor in teachers.items()
         ]
-    )
+
+    return weigh(loop.config.distill.weighting, list(teachers), len(loop.classes), stacked, ious)
 
 
 def start_student(loop: Loop, spec: NetworkSpec) -> tuple[SegmentationNetwork, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +99,12 @@ def named_teachers(loop: Loop) -> list[Named]:
         error = name_clash(teacher.name for teacher in teachers)
         raise ConfigurationError(f"[distill] teachers in {loop.config.file}: {error}")
     return teachers
+
+
+def most_teachers(entries: Sequence[str]) -> int:
+    """Return how many teachers the entries of the setting will stand for once there are enough rounds."""
+    counts = [_PREVIOUS.fullmatch(entry) for entry in entries]
+    return sum(int(match[1]) if match else 1 for match in counts)
 
 
 def check_teachers(loop: Loop) -> list[Named]:

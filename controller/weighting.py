@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from tenth.errors import ConfigurationError
 from tenth.progress import SILENT, Progress
-from tenth.segmentation.distillation import stacked_weights
-from tenth.segmentation.distillation.teachers import logits_of
+from tenth.segmentation.distillation import class_weights, stacked_weights
 from tenth.segmentation.evaluation import LabelledSample
 from tenth.segmentation.inference import Predictor
+
+log = logging.getLogger(__name__)
 
 Weighting = Literal["stacked", "iou"]
 """``stacked``: so that together they make the labels of the validation split likeliest; ``iou``, the
@@ -21,6 +23,9 @@ thesis's: class by class, by their IoU on the images that are learned from."""
 
 IMAGES = 100
 """Of the validation split, evenly spread; a few would do."""
+
+Weights = NDArray[np.float64]
+"""(teachers, C), each column summing to 1."""
 
 
 def check_weighting(weighting: Weighting, teachers: int, labels: bool, split: str, otherwise: str) -> None:
@@ -50,24 +55,48 @@ def check_weighting(weighting: Weighting, teachers: int, labels: bool, split: st
         )
 
 
-def stack(
-    predictors: Mapping[str, Predictor], images: Sequence[LabelledSample], progress: Progress = SILENT
-) -> NDArray[np.float64]:
-    """Return the stacked weights of teachers, (teachers, C) float64, each column summing to 1.
+def weigh(
+    weighting: Weighting,
+    teachers: Sequence[str],
+    classes: int,
+    stacked: Callable[[], Weights],
+    ious: Callable[[], Sequence[NDArray[np.float64]]],
+) -> Weights:
+    """Return what each teacher's word counts for each class; one alone counts without being looked at.
 
     Parameters
     ----------
-    predictors : mapping of str to Predictor
-        The teachers by name.
-    images : sequence of LabelledSample
-        Of the validation split; at most `IMAGES` are looked at.
-    progress : Progress, optional
-        Where a bar is shown.
+    weighting : str
+        As configured.
+    teachers : sequence of str
+        Their names.
+    classes : int
+        How many there are.
+    stacked, ious : callable
+        Return the stacked weights; each teacher's IoU by class, (C,), on the images that are learned from.
+    """
+    if len(teachers) == 1:
+        return np.ones((1, classes))
+    weights = stacked() if weighting == "stacked" else class_weights(ious())
+    for name, share in zip(teachers, weights.mean(1), strict=True):
+        log.info("Teacher %s counts %.2f", name, share)
+        if share < 0.005:
+            log.warning("Teacher %s counts nothing beside the others; leave it out to save its time.", name)
+    return weights
+
+
+def stack(
+    predictors: Mapping[str, Predictor],
+    images: Sequence[LabelledSample],
+    classes: int,
+    progress: Progress = SILENT,
+) -> Weights:
+    """Return the stacked weights of teachers, by at most `IMAGES` images of the validation split.
 
     Raises
     ------
     DataError
-        When an image cannot be read, or none has a label.
+        See `stacked_weights`.
     """
-    every = -(-len(images) // IMAGES)
-    return stacked_weights(logits_of(predictors, images[::every], progress))
+    every = max(1, -(-len(images) // IMAGES))
+    return stacked_weights(predictors, images[::every], classes, progress)

@@ -101,9 +101,8 @@ def _judged(rows: Sequence[Row], which: str = "") -> list[list[str]]:
 
 
 def _ensemble(rows: Sequence[Row]) -> Row | None:
-    """Return the ensemble; val says which where teachers are weighed or softened in several ways."""
-    ensembles = [row for row in rows if row["mode"] == "ensemble"]
-    return max(ensembles, key=lambda row: float(row["miou_val"]), default=None)
+    """Return the ensemble that *distilled* learned from, which comes first, whatever others there are."""
+    return next((row for row in rows if row["mode"] == "ensemble"), None)
 
 
 def _over_best_member(rows: Sequence[Row], which: str) -> list[list[str]]:

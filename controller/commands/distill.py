@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,8 @@ from controller.training_options import training_options
     type=click.Choice(["stacked", "iou"]),
     default="stacked",
     show_default=True,
-    help="How much each teacher counts: so that together they make the labels of val likeliest (stacked), or "
-    "class by class by their IoU on train (iou: the thesis's).",
+    help="How much each teacher counts: so that together they make the labels of val, which none of them may "
+    "have been trained on, likeliest (stacked), or class by class by their IoU on train (iou: the thesis's).",
 )
 @click.option(
     "--student-temperature",
@@ -135,13 +136,13 @@ def command(
 ) -> None:
     """Train a small network on what several larger ones say together.
 
-    Of several teachers each counts by what it knows of val. Their soft labels are written once; then the
-    teachers are not needed any more, and the student learns from the labels and from them. Soft labels need
-    no annotator: with --unlabelled the student learns from other images, too.
+    Their soft labels are written once; then the teachers are not needed any more, and the student learns
+    from the labels and from them. Soft labels need no annotator: with --unlabelled the student learns from
+    other images, too.
 
     Called again, a killed call goes on where it was, and one that ended only reports: nothing is measured,
-    written or trained twice. Changed teachers, temperatures or images make new soft labels; students of the
-    same teachers share them in one --out.
+    written or trained twice. Changed teachers, temperatures, images or, where several teachers are weighed
+    by them, labels make new soft labels; students of the same teachers share them in one --out.
 
     The student is a model version in --out; distillation.json in it has the figures of all.
     """
@@ -167,12 +168,21 @@ def command(
     job = Standalone(network=student, **options)
     progress = make_progress(quiet)
     report = distill(job, teachers, temperatures, loss, progress, unlabelled=unlabelled, weighting=weighting)
-    rows = [
-        [name, model["role"], *(model["splits"].get(split, {}).get("miou") for split in ("val", "test"))]
-        for name, model in report["models"].items()
-    ]
-    lines = table(("model", "role", "mIoU val", "mIoU test"), rows)
+    rows = [row_of(name, model) for name, model in report["models"].items()]
+    lines = table(("model", "role", "counts", "mIoU val", "mIoU test"), rows)
     echo_result(report, as_json, [*lines, f"Stored {report['folder']}."])
+
+
+def row_of(name: str, model: Mapping[str, Any]) -> list[object]:
+    """Return the row of a model: teachers count what they do on the mean over the classes."""
+    weights = model.get("weights")
+    counts = None if weights is None else sum(weights) / len(weights)
+    return [
+        name,
+        model["role"],
+        counts,
+        *(model["splits"].get(each, {}).get("miou") for each in ("val", "test")),
+    ]
 
 
 def refuse_options_of_kl(form: str) -> None:

@@ -35,6 +35,7 @@ class Work:
         self.limits = {}
         for name, owner, method in (
             ("predicted", Predictor, "labels"),
+            ("weighed", Predictor, "probabilities"),
             ("asked", Predictor, "logits"),
             ("written", SoftLabelStore, "write"),
             ("trained", Run, "step"),
@@ -116,7 +117,13 @@ def test_what_was_measured_is_kept(world, work):
     work.of(lambda: call(world), predicted=9)
     # That one, and the student's two. Two teachers are weighed on 1 image, write soft labels of 3, and are
     # measured together on 2.
-    assert work.of(lambda: call(world)) == {"predicted": 3, "asked": 12, "written": 3, "trained": 2}
+    assert work.of(lambda: call(world)) == {
+        "predicted": 3,
+        "weighed": 2,
+        "asked": 10,
+        "written": 3,
+        "trained": 2,
+    }
 
 
 def test_no_teacher_is_loaded_for_what_is_there(world, work):
@@ -138,15 +145,21 @@ def test_a_teacher_of_other_weights_or_other_labels_is_measured(world, work):
     torch.manual_seed(2)
     models.add(spec.build(), spec, dataset.classes, metrics={}, parents=[], training={})
     # The new one on 5 images, the new student on 2.
-    assert work.of(lambda: call(world)) == {"predicted": 7, "asked": 12, "written": 3, "trained": 2}
+    assert work.of(lambda: call(world)) == {
+        "predicted": 7,
+        "weighed": 2,
+        "asked": 10,
+        "written": 3,
+        "trained": 2,
+    }
     val, test = (next((world / "scenes" / split / "labels").iterdir()) for split in ("val", "test"))
     before = test.read_bytes()
     shutil.copy(val, test)
     # Both teachers, the ensemble and the student on that image; nothing is trained.
     assert work.of(lambda: call(world)) == {"predicted": 3, "asked": 2}
     val.write_bytes(before)
-    # By other labels of val teachers count otherwise, and say other things.
-    assert work.of(lambda: call(world)) == {"predicted": 4, "asked": 12, "written": 3, "trained": 2}
+    # By other labels of val teachers are weighed anew.
+    assert work.of(lambda: call(world))["weighed"] == 2
 
 
 def test_a_damaged_measurement_is_made_again(world, work, caplog):

@@ -18,7 +18,7 @@ import controller.student as student_module
 from controller.initialize import create_or_change
 from controller.lessons import TaughtWeighedImage, taught, unlabelled_images
 from controller.loop import Loop
-from controller.merge import merge
+from controller.merge import MergedImage, merge
 from controller.plan import planned
 from controller.publish import find_version, point
 from controller.report import write_report
@@ -34,9 +34,8 @@ from ls_backend.app import build_predictions
 from ls_backend.versions import version_for
 from tenth.errors import ConfigurationError
 from tenth.segmentation.distillation import SoftLabelStore, class_weights, stacked_weights
-from tenth.segmentation.distillation.teachers import logits_of
-from tenth.segmentation.evaluation import evaluate
 from tenth.segmentation.inference import Predictor
+from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.networks import SegmentationNetwork
 from tenth.segmentation.training.run import Run
 from tenth.workspace.distill_settings import DistillSection
@@ -197,22 +196,33 @@ def test_a_tolerated_loss_is_published_and_the_next_student_goes_on_from_it(loop
     ]
     predictors = {each["name"]: Predictor(models.load(each["version"]).network, "cpu") for each in teachers}
     val = loop.dataset.split("val")
-    np.testing.assert_array_equal(weights, stacked_weights(logits_of(predictors, val)))
+    np.testing.assert_array_equal(weights, stacked_weights(predictors, val, len(loop.classes)))
     assert info.parents == (before, models.teacher(), first)
 
 
 def test_teachers_count_by_their_iou_on_what_people_said(loop):
+    """The model's own labels, which an asked image has too, say nothing about how good a teacher is."""
+    create_or_change(loop.workspace.folder, None, [("labels", "pseudo", True)])
     loop = change(loop, weighting="iou")
-    images = training_images(loop, 0)
-    (model,) = (loop.workspace.models.load(name) for name in [loop.workspace.models.teacher()])
-    predictor = Predictor(model.network, "cpu")
+    trained_round(loop)
+    images = training_images(loop, 1)
     torch.manual_seed(5)
-    other = Predictor(loop.network_spec.build().eval(), "cpu")
-    weights = student_module.weigh(loop, {"one": predictor, "two": other}, images)
-    ious = [evaluate(each, images, loop.classes).iou for each in (predictor, other)]
-    np.testing.assert_array_equal(weights, class_weights(ious))
-    (alone,) = student_module.weigh(loop, {"one": predictor}, images)
-    np.testing.assert_array_equal(alone, np.ones(len(loop.classes)))
+    networks = (
+        loop.workspace.models.load(loop.workspace.models.teacher()).network,
+        loop.network_spec.build(),
+    )
+    teachers = {str(place): Predictor(network.eval(), "cpu") for place, network in enumerate(networks)}
+    merged = [image for image in images if isinstance(image, MergedImage)]
+    assert merged
+    assert all((image.load()[1] != image.load_answered()[1]).any() for image in merged)
+    ious = []
+    for predictor in teachers.values():
+        confusion = ConfusionMatrix(len(loop.classes))
+        for image in images:
+            picture, labels = image.load_answered() if isinstance(image, MergedImage) else image.load()
+            confusion.update(predictor.labels(picture), labels)
+        ious.append(confusion.iou)
+    np.testing.assert_array_equal(student_module.weights_of(loop, teachers, images), class_weights(ious))
 
 
 def test_killed_while_the_soft_labels_are_written_and_while_the_student_learns(loop, tmp_path, monkeypatch):
@@ -397,7 +407,11 @@ def test_teachers_that_nothing_could_be_said_about_are_refused(tmp_path, learned
     several = ["new", f"other={learned_folder / 'models' / version}"]
     loop = change(loop, student="enet", max_loss=1.0, teachers=several)
     check_distillation(loop)
+    later = change(loop, teachers=["new", "previous:2"])
     shutil.rmtree(tmp_path / "scenes" / "val")
+    with pytest.raises(ConfigurationError, match="3 teachers"):  # in two rounds; now there is one
+        check_distillation(Loop.open(later.workspace.folder))
+    loop = change(loop, teachers=several)
     with pytest.raises(ConfigurationError, match=r"2 teachers .* split 'val' .*distill.weighting = \"iou\""):
         check_distillation(Loop.open(loop.workspace.folder))
     check_distillation(change(loop, weighting="iou"))

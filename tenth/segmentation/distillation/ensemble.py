@@ -1,8 +1,9 @@
-"""Several teachers as one: softened, weighted class by class by how well each knows the class.
+"""Several teachers as one: softened, and weighted by how much each knows.
 
 Thesis, eq. 4.1. As printed it sums over classes; the sum over the teachers is meant:
-``p_j = Σ_i c_j^i p_j^i / Σ_i c_j^i``, c_j^i being teacher i's IoU of class j on the training set. Weights
-that differ between classes leave a sum other than 1 over the classes, so the result is divided by it.
+``p_j = Σ_i c_j^i p_j^i / Σ_i c_j^i``, c_j^i being teacher i's IoU of class j on the training set, from which
+`class_weights` makes weights; `tenth.segmentation.distillation.stacking` finds others. Weights that differ
+between classes leave a sum other than 1 over the classes, so the result is divided by it.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Ensemble:
     temperatures : sequence of float
         Each teacher's temperature (the thesis: ICNet 4, ERFNet 3, DeepLab 5).
     weights : ndarray
-        (teachers, C) float64, not negative, each column summing to 1: `class_weights`.
+        (teachers, C) float64 above 0, each column summing to 1: `class_weights`, `stacked_weights`.
 
     Raises
     ------
@@ -130,7 +131,7 @@ class Ensemble:
         ):
             raise ConfigurationError(
                 "The weights of the teachers have to be above 0 and sum to 1 for each class; "
-                "class_weights makes them from IoUs."
+                "class_weights and stacked_weights make such."
             )
 
     def probabilities(self, logits: Iterable[Tensor]) -> Tensor:

@@ -7,18 +7,19 @@ says little of others when those are few.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from tenth.errors import DataError
+from tenth.progress import SILENT, Progress
 from tenth.segmentation.classes import IGNORE
-from tenth.segmentation.distillation.sample import PixelSample
+from tenth.segmentation.evaluation import LabelledSample
+from tenth.segmentation.inference import ImagePredictor
 
-PIXELS = 100_000
-"""So many tell weights of a few teachers to the third decimal."""
+PIXELS = 1000
+"""With a label, of each image."""
 
 LEAST_LIKELIHOOD = 1e-6
 """What a teacher gives to any label: one that is sure and wrong is not infinitely wrong."""
@@ -26,26 +27,35 @@ LEAST_LIKELIHOOD = 1e-6
 LEAST_WEIGHT = 1e-6
 """Added to every weight, so that each teacher has one."""
 
-TOLERANCE = 1e-4
+TOLERANCE = 1e-5
 """In nats: the weights make labels likely to within this of the best."""
+
+STEPS = 10_000
+"""At most; some hundred do, and each is an improvement on those before."""
 
 
 def stacked_weights(
-    images: Iterable[tuple[Mapping[str, NDArray[np.float32]], NDArray[np.uint8]]], *, seed: int = 0
+    teachers: Mapping[str, ImagePredictor],
+    images: Sequence[LabelledSample],
+    classes: int,
+    progress: Progress = SILENT,
 ) -> NDArray[np.float64]:
     """Return what each teacher's word counts, the same for all classes, so that labels are likeliest.
 
     The likelihoods are of unsoftened probabilities: how soft a teacher is made says nothing about how often
-    it is right. Weights are rounded to the third decimal, so that predictions which differ in their last
-    bits, as those of a GPU may, give the same.
+    it is right. Weights are rounded to the second decimal: pixels of one image are too alike to tell more,
+    and predictions that differ in their last bits, as those of a GPU may, hardly ever give others then.
 
     Parameters
     ----------
-    images : iterable of (mapping, ndarray)
-        For each image the logits by teacher, (C, H, W) float32, and the labels (H, W) uint8, 255 = none; best
-        images that no teacher was trained on. They are gone through once; `PIXELS` of their pixels are kept.
-    seed : int, optional
-        Which pixels.
+    teachers : mapping of str to ImagePredictor
+        By name.
+    images : sequence of LabelledSample
+        Such that no teacher was trained on.
+    classes : int
+        How many there are.
+    progress : Progress, optional
+        Where a bar is shown.
 
     Returns
     -------
@@ -55,22 +65,49 @@ def stacked_weights(
     Raises
     ------
     DataError
-        When no pixel has a label, or the images do not fit together.
+        When an image cannot be read, no pixel has a label, or a teacher says what is no probability.
     """
-    sample = PixelSample(PIXELS, seed)
-    for logits, labels in images:
-        sample.add(logits, labels)
-    known = sample.labels != IGNORE
-    if not known.any():
-        raise DataError("Teachers cannot be weighed without labels; give at least one image that has some.")
-    truth = sample.labels[known, None].astype(np.intp)
-    likelihoods = [
-        np.exp(np.take_along_axis(log_softmax(logits[known].astype(np.float64), axis=1), truth, 1)[:, 0])
-        for logits in sample.logits.values()
-    ]
-    weights = mixture_weights(np.stack(likelihoods)).round(3) + LEAST_WEIGHT
-    classes = next(iter(sample.logits.values())).shape[1]
+    likelihoods = label_likelihoods(teachers, images, progress)
+    if not likelihoods.size:
+        raise DataError(
+            f"Teachers cannot be weighed by {len(images)} images without a labelled pixel. Label some of the "
+            'validation split, or weigh teachers by their IoU on the images that are learned from ("iou").'
+        )
+    weights = mixture_weights(likelihoods).round(2) + LEAST_WEIGHT
     return np.repeat((weights / weights.sum())[:, None], classes, axis=1)
+
+
+def label_likelihoods(
+    teachers: Mapping[str, ImagePredictor], images: Sequence[LabelledSample], progress: Progress = SILENT
+) -> NDArray[np.float64]:
+    """Return what each teacher gives to labels, (teachers, pixels) float64 in 0..1.
+
+    The pixels are `PIXELS` of each image, drawn evenly from those with a label. What one teacher says about
+    one image is in memory at a time.
+
+    Raises
+    ------
+    DataError
+        When an image cannot be read, or a teacher says what is no probability.
+    """
+    random = np.random.default_rng(0)
+    found: list[NDArray[np.float64]] = [np.empty((len(teachers), 0))]
+    for image in progress.over(images, len(images), "Weighing the teachers", "image"):
+        picture, labels = image.load()
+        known = np.flatnonzero(labels != IGNORE)
+        drawn = known[random.choice(len(known), min(PIXELS, len(known)), replace=False)]
+        truth = labels.reshape(-1)[drawn]
+        here = np.empty((len(teachers), len(drawn)))
+        for row, (name, teacher) in zip(here, teachers.items(), strict=True):
+            said = teacher.probabilities(picture)
+            row[:] = said.reshape(len(said), -1)[truth, drawn]
+            if not np.isfinite(row).all():
+                raise DataError(
+                    f"Teacher '{name}' says NaN about an image, so its training went wrong, or it cannot be "
+                    "run in this precision. Leave it out, or train it again."
+                )
+        found.append(here)
+    return np.concatenate(found, axis=1)
 
 
 def mixture_weights(likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,7 +119,7 @@ def mixture_weights(likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
     Parameters
     ----------
     likelihoods : ndarray
-        (teachers, pixels) float64 in 0..1: what each gives to the label of each pixel.
+        (teachers, pixels) float64 in 0..1: what each gives to the label of each pixel; at least one pixel.
 
     Returns
     -------
@@ -91,8 +128,9 @@ def mixture_weights(likelihoods: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     likelihoods = np.maximum(likelihoods, LEAST_LIKELIHOOD)
     weights = np.full(len(likelihoods), 1 / len(likelihoods))
-    while True:
+    for _ in range(STEPS):
         gains = (likelihoods / (weights @ likelihoods)).mean(1)
         if gains.max() <= 1 + TOLERANCE:
-            return weights
+            break
         weights *= gains
+    return weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from time import perf_counter
@@ -67,21 +67,6 @@ class EnsemblePredictor(ImagePredictor):
         logits = (torch.from_numpy(predictor.logits(image))[None] for predictor in self.predictors)
         result: NDArray[np.float32] = self.ensemble.probabilities(logits)[0].numpy()
         return result
-
-
-def logits_of(
-    predictors: Mapping[str, Predictor], images: Sequence[LabelledSample], progress: Progress = SILENT
-) -> Iterator[tuple[dict[str, NDArray[np.float32]], NDArray[np.uint8]]]:
-    """Yield for each image what each teacher says, (C, H, W) float32 by name, and its labels (H, W) uint8.
-
-    Raises
-    ------
-    DataError
-        When an image cannot be read.
-    """
-    for image in progress.over(images, len(images), "Asking the teachers", "image"):
-        picture, labels = image.load()
-        yield {name: predictor.logits(picture) for name, predictor in predictors.items()}, labels
 
 
 class Keyed(LabelledSample, Protocol):
