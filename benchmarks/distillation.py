@@ -68,6 +68,7 @@ MODES = (
     "distilled",
     "kl-only",
     "alone-longer",
+    "distilled-soft",
     "distilled-iou",
     "distilled-kl",
     "distilled-thesis",
@@ -155,17 +156,25 @@ class Work:
         return found
 
 
+FORMS: dict[str, Form] = {
+    "distilled": "dist",
+    "distilled-soft": "dist",
+    "distilled-iou": "dist",
+    "distilled-cwd": "cwd",
+}
+"""Those that do not learn by the KL divergence."""
+
+
 def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
     """Return the loss of a student.
 
-    ``distilled``, ``distilled-iou``: DIST, the best of benchmarks.distillation_losses; ``distilled-cwd``:
-    channel-wise;
+    ``distilled``, also ``-soft`` and ``-iou``: DIST, the best of benchmarks.distillation_losses;
+    ``distilled-cwd``: channel-wise;
     ``distilled-thesis``: the thesis's, KL(student ‖ teachers) unweighted, at each pixel; the others:
     KL(teachers ‖ student), rare classes weighted up.
     """
-    other_forms: dict[str, Form] = {"distilled": "dist", "distilled-iou": "dist", "distilled-cwd": "cwd"}
-    if mode in other_forms:
-        form = other_forms[mode]
+    if mode in FORMS:
+        form = FORMS[mode]
         return DistillationLoss(temperature_of(network, form), weight=USUAL_WEIGHTS[form], form=form)
     if mode == "distilled-thesis":
         return DistillationLoss(temperature_of(network), direction="student-teacher", stride=1)
@@ -175,7 +184,12 @@ def loss_of(network: str, mode: str = "distilled") -> DistillationLoss:
 
 def weighting_of(mode: str) -> Weighting:
     """Return how teachers are weighed: the thesis's way beside its loss, and where just that is compared."""
-    return "stacked" if mode in ("distilled", "distilled-cwd") else "iou"
+    return "stacked" if mode in ("distilled", "distilled-soft", "distilled-cwd") else "iou"
+
+
+def pseudo_of(mode: str) -> bool:
+    """Tell whether images without labels get pseudo-labels."""
+    return mode in ("distilled", "distilled-cwd")
 
 
 def teach(work: Work, network: str) -> dict[str, Any]:
@@ -197,6 +211,7 @@ def study(work: Work, network: str, mode: str, seed: int) -> dict[str, Any]:
         work.progress,
         unlabelled=work.unlabelled,
         weighting=weighting_of(mode),
+        pseudo=pseudo_of(mode),
     )
 
 
@@ -217,11 +232,12 @@ def words_of(loss: DistillationLoss | None) -> str:
     return f"cross-entropy + {soft}" if loss.hard_weight else soft
 
 
-def lesson_of(network: str, mode: str) -> str:
+def lesson_of(network: str, mode: str, *, unlabelled: bool) -> str:
     """Return what people call what a student learns from in one of `MODES`."""
     if mode.startswith("alone"):
         return words_of(None)
-    return f"{words_of(loss_of(network, mode))}, {WEIGHTINGS[weighting_of(mode)]}"
+    pseudo = ", pseudo-labels" if unlabelled and pseudo_of(mode) else ""
+    return f"{words_of(loss_of(network, mode))}{pseudo}, {WEIGHTINGS[weighting_of(mode)]}"
 
 
 def folder_of(mode: str) -> str:
@@ -312,7 +328,8 @@ def jobs(work: Work, seeds: Sequence[int]) -> Iterator[tuple[str, Callable[[], d
             yield f"{network}-{mode}-s{seed}", partial(study, work, network, mode, seed)
     for network in STUDENTS:
         for mode in MODES[4:]:
-            yield f"{network}-{mode}-s{seeds[0]}", partial(study, work, network, mode, seeds[0])
+            if mode != "distilled-soft" or work.unlabelled:  # else it is what distilled is
+                yield f"{network}-{mode}-s{seeds[0]}", partial(study, work, network, mode, seeds[0])
 
 
 def order(seeds: Sequence[int]) -> list[tuple[str, int]]:
@@ -375,10 +392,12 @@ def check_settings(work: Work) -> None:
         "labelled": work.labelled,
         "stride": loss_of("icnet").stride,
         "weighting": weighting_of("distilled"),
+        "pseudo": pseudo_of("distilled"),
     }
     if not file.exists():
         write_json(file, mine)
-    older = {"labelled": 0, "stride": 1, "weighting": "iou"}  # before these were settings
+    # Before these were settings.
+    older = {"labelled": 0, "stride": 1, "weighting": "iou", "pseudo": False}
     theirs = older | json.loads(file.read_text(encoding="utf-8"))
     others = [name for name in mine if theirs.get(name) != mine[name]]
     if others:

@@ -132,7 +132,11 @@ def _add(found: dict[str, Trained], work: Work, name: str, network: str, mode: s
     seconds: float = report["train_seconds"] if "train_seconds" in report else report["seconds"]
     model = ModelStore(folder.parent).load(folder.name)
     figures = report["models"]["student"]["splits"] if "models" in report else report["splits"]
-    words = words_of(None) if mode == "teacher" else lesson_of(network, mode)
+    words = (
+        words_of(None)
+        if mode == "teacher"
+        else lesson_of(network, mode, unlabelled=work.unlabelled is not None)
+    )
     identity = (name, network, kind, report["seed"], words)
     found[name] = Trained(*identity, seconds, figures, [model], report["iterations"])
 
@@ -277,6 +281,7 @@ def about_runs(work: Work, models: Mapping[str, Trained], seeds: list[int]) -> d
         "step_seconds": steps,
         "images": report.get("images"),
         "weighting": report.get("weighting"),
+        "pseudo_labels": report.get("pseudo_labels"),
         "soft_label_seconds": report.get("soft_label_seconds"),
         "train": {name: model["splits"].get("train") for name, model in report["models"].items()},
         "loss": asdict(loss_of("icnet")),

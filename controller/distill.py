@@ -16,6 +16,7 @@ from controller.weighting import Weighting, check_weighting
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.dataset import FolderDataset
 from tenth.segmentation.distillation import DistillationLoss
+from tenth.segmentation.distillation.teachers import PseudoLabelledImage
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.networks import NetworkSpec, SegmentationNetwork
 from tenth.segmentation.training import TrainingOptions
@@ -55,6 +56,7 @@ def distill(
     *,
     unlabelled: str | None = None,
     weighting: Weighting = "stacked",
+    pseudo: bool = True,
 ) -> dict[str, Any]:
     """Measure the teachers, store their soft labels, train the student on them, measure it, store it.
 
@@ -76,6 +78,8 @@ def distill(
         Split or folder of images that the student learns from as well, without labels.
     weighting : str, optional
         How much each teacher counts.
+    pseudo : bool, optional
+        Whether images without labels get pseudo-labels: what the teachers find likeliest.
 
     Returns
     -------
@@ -94,7 +98,7 @@ def distill(
     check_weighting(weighting, len(found), "val" in dataset.splits, split, "--weighting iou")
     softened = temperatures_of(found, temperatures, loss.form)
     material = read_material(job, unlabelled, progress)  # takes long, and what follows longer
-    taught = ask_teachers(job, found, softened, material, progress, weighting)
+    taught = ask_teachers(job, found, softened, material, progress, weighting, pseudo=pseudo)
     # From here on no teacher is in memory.
     student = learn(job, spec, options, material, taught, progress)
     report: dict[str, Any] = plain(
@@ -106,6 +110,7 @@ def distill(
             "images": {"train": len(material.splits["train"]), "unlabelled": len(material.unlabelled)},
             **{name: student.training[name] for name in ("iterations", "seed", "loss")},
             "weighting": weighting if len(found) > 1 else None,
+            "pseudo_labels": pseudo if material.unlabelled else None,
             "soft_label_seconds": taught.seconds,
             "train_seconds": student.training["seconds"],
             "models": {**taught.report, "student": student.report},
@@ -179,6 +184,7 @@ def identity_of(spec: NetworkSpec, options: Mapping[str, Any], material: Materia
         "teachers": taught.ensemble.identity(),
         "train": digests["train"].labelled,
         "unlabelled": digests["unlabelled"].pictures if material.unlabelled else None,
+        "pseudo": any(isinstance(image, PseudoLabelledImage) for image in taught.images),
     }
     return hashlib.sha256(json.dumps(plain(parts), sort_keys=True).encode()).hexdigest()
 

@@ -14,7 +14,7 @@ from controller.merge import MergedImage, WeighedImage
 from controller.pool import as_sample
 from tenth.segmentation.dataset import UnlabelledSample, without_labels
 from tenth.segmentation.distillation import RememberedSoftLabels, SoftLabelStore
-from tenth.segmentation.distillation.teachers import Keyed, TaughtImage
+from tenth.segmentation.distillation.teachers import Keyed, PseudoLabelledImage, TaughtImage
 from tenth.segmentation.training.sources import DiscountedImage
 from tenth.workspace.database import Image
 
@@ -59,12 +59,37 @@ def measurable(images: Sequence[Keyed]) -> list[Keyed]:
     return [AnsweredImage(each) if isinstance(each, MergedImage) else each for each in images]
 
 
-def taught(images: Sequence[Keyed], store: SoftLabelStore) -> list[TaughtImage]:
-    """Return the images with their soft labels, and with the weights of their labels where they have some."""
+def taught(images: Sequence[Keyed], store: SoftLabelStore, pseudo: float = 0.0) -> list[TaughtImage]:
+    """Return the images with their soft labels, and with the weights of their labels where they have some.
+
+    Parameters
+    ----------
+    images : sequence of Keyed
+        Of all kinds.
+    store : SoftLabelStore
+        Has the soft labels of all of them.
+    pseudo : float, optional
+        What pseudo-labels of images without labels count, 0..1; 0: they get none.
+    """
     labels = RememberedSoftLabels(store)
-    return [
-        TaughtWeighedImage(image, labels)
-        if isinstance(image, WeighedImage | DiscountedImage)
-        else TaughtImage(image, labels)
-        for image in images
-    ]
+
+    def lesson(image: Keyed) -> TaughtImage:
+        if pseudo and isinstance(image, UnlabelledSample):
+            return PseudoLabelledImage(image, labels, pseudo)
+        if isinstance(image, WeighedImage | DiscountedImage):
+            return TaughtWeighedImage(image, labels)
+        return TaughtImage(image, labels)
+
+    return [lesson(image) for image in images]
+
+
+def trust_in_pseudo_labels(loop: Loop, images: Sequence[Keyed]) -> float:
+    """Return what pseudo-labels of the pool count beside the labels of `images`; 0: there are to be none.
+
+    All pixels of such an image have one, as all of an initial image have a label: beside asked images, few
+    pixels of which have, both count less.
+    """
+    if not loop.config.distill.pseudo:
+        return 0.0
+    asked = any(isinstance(image, MergedImage) for image in images)
+    return loop.config.labels.initial_weight if asked else 1.0

@@ -33,9 +33,11 @@ from controller.standalone import Images, Standalone
 from controller.weighting import IMAGES, Weighting, Weights, stack, weigh
 from tenth.progress import SILENT, Progress
 from tenth.segmentation.distillation import Ensemble, RememberedSoftLabels, SoftLabelStore
+from tenth.segmentation.distillation.remembered import SoftLabels
 from tenth.segmentation.distillation.stacking import PIXELS, TOLERANCE
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
+    PseudoLabelledImage,
     TaughtImage,
     describe,
     stored_confusion,
@@ -165,13 +167,13 @@ class Asking:
         """Return all of them as one."""
         return EnsemblePredictor(ensemble, [load() for load in self.predictors])
 
-    def write(self, ensemble: Ensemble, name: str) -> tuple[list[TaughtImage], float]:
+    def write(self, ensemble: Ensemble, name: str) -> tuple[SoftLabels, float]:
         """Store what the ensemble says about ``train`` or ``unlabelled``.
 
         Returns
         -------
-        tuple of list of TaughtImage and float
-            The images with it, and the seconds it took.
+        tuple of SoftLabels and float
+            What it says, and the seconds it took.
         """
         images = self.material.splits["train"] if name == "train" else self.material.unlabelled
         identity = {**ensemble.identity(), "images": self.material.digests[name].pictures}
@@ -180,8 +182,7 @@ class Asking:
         log = SecondsLog(self.job.out / "soft-label-seconds.jsonl", owner)
         if any(image.key not in store for image in images):
             write_soft_labels(store, self.together(ensemble), images, self.progress, log.add)
-        labels = RememberedSoftLabels(store)
-        return [TaughtImage(image, labels) for image in images], log.total(image.key for image in images)
+        return RememberedSoftLabels(store), log.total(image.key for image in images)
 
     def measure_ensemble(self, ensemble: Ensemble, taught: Sequence[TaughtImage]) -> dict[str, Measured]:
         """Return what the ensemble gets right: in its soft labels as stored, and on the other splits."""
@@ -205,6 +206,8 @@ def ask_teachers(
     material: Material,
     progress: Progress = SILENT,
     weighting: Weighting = "stacked",
+    *,
+    pseudo: bool = True,
 ) -> Taught:
     """Measure the teachers, weigh them, store their soft labels.
 
@@ -224,6 +227,8 @@ def ask_teachers(
         Where bars are shown.
     weighting : str, optional
         How much each teacher counts; ``"stacked"`` needs a split ``val`` where there are several.
+    pseudo : bool, optional
+        Whether images without labels get pseudo-labels.
 
     Raises
     ------
@@ -234,15 +239,18 @@ def ask_teachers(
     job.out.mkdir(parents=True, exist_ok=True)
     # Of several students in one folder the first has the teachers asked; the others wait for it.
     with exclusive(job.out / ".soft-labels.lock"):
-        return _asked(asking, temperatures, weighting)
+        return _asked(asking, temperatures, weighting, PseudoLabelledImage if pseudo else TaughtImage)
 
 
-def _asked(asking: Asking, temperatures: Sequence[float], weighting: Weighting) -> Taught:
+def _asked(
+    asking: Asking, temperatures: Sequence[float], weighting: Weighting, unlabelled: type[TaughtImage]
+) -> Taught:
     teachers, material = asking.teachers, asking.material
     measured = [asking.measure(place) for place in range(len(teachers))]
     weights, weighed = asking.weigh(weighting, measured)
     ensemble = Ensemble([teacher.identity for teacher in teachers], temperatures, weights)
-    taught, seconds = asking.write(ensemble, "train")
+    labels, seconds = asking.write(ensemble, "train")
+    taught = [TaughtImage(image, labels) for image in material.splits["train"]]
     seconds += weighed
     report: dict[str, Any] = {
         teacher.name: {
@@ -259,8 +267,9 @@ def _asked(asking: Asking, temperatures: Sequence[float], weighting: Weighting) 
     together = asking.measure_ensemble(ensemble, taught)
     report["ensemble"] = {"role": "ensemble", "splits": figures_of(together)}
     if material.unlabelled:
-        more, longer = asking.write(ensemble, "unlabelled")
-        taught, seconds = taught + more, seconds + longer
+        labels, longer = asking.write(ensemble, "unlabelled")
+        taught += [unlabelled(image, labels) for image in material.unlabelled]
+        seconds += longer
     return Taught(taught, ensemble, [each.info.version for each in teachers], report, seconds)
 
 

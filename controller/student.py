@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from controller.lessons import measurable, taught, unlabelled_images
+from controller.lessons import measurable, taught, trust_in_pseudo_labels, unlabelled_images
 from controller.loop import Loop
 from controller.teachers import check_teachers, load_teachers, most_teachers
 from controller.train import architecture, fit_network, training_images
@@ -100,9 +100,8 @@ def teach_student(loop: Loop, name: str, number: int) -> dict[str, Any]:
     network, started_from = start_student(loop, spec)
     settings = loop.config.distill
     iterations = settings.initial_iterations if started_from is None else settings.iterations
-    result = fit_network(
-        loop, network, taught(images, store), iterations, student_name(name), distillation=loss_of(loop)
-    )
+    lessons = taught(images, store, trust_in_pseudo_labels(loop, labelled))
+    result = fit_network(loop, network, lessons, iterations, student_name(name), distillation=loss_of(loop))
     last = result.losses[-50:]
     return {
         "network": spec.to_dict(),

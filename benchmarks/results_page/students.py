@@ -19,6 +19,7 @@ MODES = {
     "alone": "alone, as many seconds",
     "alone, longer": "alone, the soft labels' seconds on top",
     "distilled": "distilled",
+    "distilled, soft": "distilled, without pseudo-labels",
     "distilled, iou": "distilled, teachers weighed by IoU on train",
     "distilled, cwd": "distilled, by CWD",
     "distilled, kl": "distilled, by KL(teachers ‖ student)",
@@ -28,6 +29,7 @@ MODES = {
 
 VARIANTS = {
     "-alone-longer-": "alone, longer",
+    "-distilled-soft-": "distilled, soft",
     "-distilled-iou-": "distilled, iou",
     "-distilled-cwd-": "distilled, cwd",
     "-distilled-kl-": "distilled, kl",
@@ -38,6 +40,7 @@ VARIANTS = {
 
 FORMS = {
     "distilled": "dist",
+    "distilled, soft": "dist",
     "distilled, iou": "dist",
     "distilled, cwd": "cwd",
     "distilled, thesis": "kl by pixel",

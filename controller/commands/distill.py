@@ -37,6 +37,14 @@ from controller.training_options import training_options
     help="Images without labels to learn from as well: a split of the data set, or a folder or URL. Labels "
     "that they may have are not read.",
 )
+@click.option(
+    "--pseudo-labels/--no-pseudo-labels",
+    "pseudo",
+    default=True,
+    show_default=True,
+    help="Of --unlabelled: what the teachers find likeliest there also counts as a label, as much as they "
+    "are sure of it.",
+)
 @click.option("--student", required=True, help="Registered network.")
 @click.option(
     "--out",
@@ -130,6 +138,7 @@ def command(
     temperature_squared: bool,
     stride: int,
     unlabelled: str | None,
+    pseudo: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -166,8 +175,16 @@ def command(
         hard_weight=0.0 if kl_only else 1.0,
     )
     job = Standalone(network=student, **options)
-    progress = make_progress(quiet)
-    report = distill(job, teachers, temperatures, loss, progress, unlabelled=unlabelled, weighting=weighting)
+    report = distill(
+        job,
+        teachers,
+        temperatures,
+        loss,
+        make_progress(quiet),
+        unlabelled=unlabelled,
+        weighting=weighting,
+        pseudo=pseudo,
+    )
     rows = [row_of(name, model) for name, model in report["models"].items()]
     lines = table(("model", "role", "counts", "mIoU val", "mIoU test"), rows)
     echo_result(report, as_json, [*lines, f"Stored {report['folder']}."])

@@ -85,7 +85,12 @@ class DistillSection(Section):
         default=1000, ge=1, description="Steps of one that goes on from the student of an earlier round."
     )
     pool: bool = Field(
-        default=True, description="Learn from the images of the pool as well, which have soft labels alone."
+        default=True, description="Learn from the images of the pool as well, which nobody has labelled."
+    )
+    pseudo: bool = Field(
+        default=True,
+        description="What the teachers find likeliest in them also counts as a label, as much as they are "
+        "sure of it, and once images have been asked about, times labels.initial_weight.",
     )
     max_loss: float = Field(
         default=0.0,

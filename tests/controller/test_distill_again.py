@@ -242,6 +242,7 @@ def test_images_without_labels_are_learned_from(world, work):
     report = call(world, unlabelled="drive")
     assert report["images"] == {"train": 3, "unlabelled": 2}
     assert report["version"] != alone["version"]
+    assert (alone["pseudo_labels"], report["pseudo_labels"]) == (None, True)
     assert report["soft_label_seconds"] > alone["soft_label_seconds"]
     # Resized like all the others.
     (folder,) = (world / "out" / "soft-labels-unlabelled").iterdir()
@@ -249,6 +250,8 @@ def test_images_without_labels_are_learned_from(world, work):
     store = SoftLabelStore.open(folder, identity)
     key = FolderDataset(world / "scenes").split("drive")[0].key
     assert store.read(key).shape[1:] == (32, 48)
+    # Without pseudo-labels there is another student, of the same soft labels.
+    assert work.of(lambda: call(world, unlabelled="drive", pseudo=False)) == {"predicted": 2, "trained": 2}
     # The same from a folder: other keys, hence other soft labels and another student.
     folder = world / "scenes" / "drive" / "images"
     other = call(world, unlabelled=str(folder))

@@ -16,7 +16,7 @@ from test_round import nobody
 
 import controller.student as student_module
 from controller.initialize import create_or_change
-from controller.lessons import TaughtWeighedImage, taught, unlabelled_images
+from controller.lessons import TaughtWeighedImage, taught, trust_in_pseudo_labels, unlabelled_images
 from controller.loop import Loop
 from controller.merge import MergedImage, merge
 from controller.plan import planned
@@ -34,6 +34,7 @@ from ls_backend.app import build_predictions
 from ls_backend.versions import version_for
 from tenth.errors import ConfigurationError
 from tenth.segmentation.distillation import SoftLabelStore, class_weights, stacked_weights
+from tenth.segmentation.distillation.teachers import PseudoLabelledImage
 from tenth.segmentation.inference import Predictor
 from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.networks import SegmentationNetwork
@@ -47,6 +48,7 @@ STUDENT = {
     "initial_iterations": 40,
     "iterations": 2,
     "weight": 0.1,
+    "pseudo": False,
 }
 QUICK = {"learning_rate": 0.05, "class_weighting": "none", "scale": [0.5, 2.0]}
 SETTINGS = {**TINY, "training": {**TINY["training"], **QUICK}, "distill": STUDENT}
@@ -338,6 +340,21 @@ def test_training_further_teaches_the_student_too(loop):
     weighed = [each for each in taught(training_images(loop, 1), None) if hasattr(each, "load_weighed")]
     assert {type(each) for each in weighed} == {TaughtWeighedImage}
     assert len(weighed) == 4  # two of the initial set, at labels.initial_weight, and two that were asked
+
+
+def test_the_pool_has_pseudo_labels_which_count_less_once_people_have_answered(loop):
+    loop = change(loop, pseudo=True)
+    initial = training_images(loop, 0)
+    pool = unlabelled_images(loop, 0)
+    assert trust_in_pseudo_labels(loop, initial) == 1
+    *labelled, last = taught([*initial, *pool], None, 1.0)
+    assert not any(isinstance(each, PseudoLabelledImage) for each in labelled[: len(initial)])
+    assert isinstance(last, PseudoLabelledImage)
+    assert not any(isinstance(each, PseudoLabelledImage) for each in taught(pool, None))
+    trained_round(loop)
+    asked = training_images(loop, 1)
+    assert trust_in_pseudo_labels(loop, asked) == loop.config.labels.initial_weight < 1
+    assert trust_in_pseudo_labels(change(loop, pseudo=False), asked) == 0
 
 
 def test_training_further_killed_while_it_teaches_does_not_train_the_large_network_again(loop, monkeypatch):

@@ -77,6 +77,6 @@ def test_a_folder_of_other_settings_is_refused(dataset, tmp_path):
 
 def test_each_way_of_teaching_has_a_name_of_its_own():
     taught = [mode for mode in MODES if not mode.startswith("alone")]
-    assert len({lesson_of("enet", mode) for mode in taught}) == len(taught)
+    assert len({lesson_of("enet", mode, unlabelled=True) for mode in taught}) == len(taught)
     losses = [loss_of("enet", mode) for mode in taught]
     assert {way_of(loss) for loss in losses} == {"dist", "cwd", "kl", "kl by pixel"}

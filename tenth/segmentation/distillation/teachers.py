@@ -167,6 +167,41 @@ class TaughtImage:
         return self.store.read(self.key)
 
 
+@dataclass(frozen=True)
+class PseudoLabelledImage(TaughtImage):
+    """An image that nobody labelled, with what the teachers find likeliest as its labels.
+
+    Each counts as much as they are sure. Soft labels alone say how classes relate; the cross-entropy of the
+    labels is then of the few images that have some, and of none in many a step.
+
+    Parameters
+    ----------
+    source : Keyed
+        The image; labels that it may have are not read.
+    trust : float
+        What a pseudo-label counts that the teachers are sure of, 0..1, a label of people counting 1.
+    """
+
+    trust: float = 1.0
+
+    def load(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the image (H, W, 3) uint8 RGB and the teachers' most probable classes (H, W) uint8."""
+        image, labels, _ = self.load_weighed()
+        return image, labels
+
+    def load_weighed(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float32]]:
+        """Return what `load` does, and what each label counts, its probability times `trust`, (H, W) float32.
+
+        Raises
+        ------
+        DataError
+            When the soft labels are missing or damaged.
+        """
+        image, _ = self.source.load()
+        soft = self.load_soft()
+        return image, soft.argmax(0).astype(np.uint8), soft.max(0) * np.float32(self.trust)
+
+
 def stored_confusion(images: Sequence[TaughtImage], classes: int) -> ConfusionMatrix:
     """Measure soft labels, which are the ensemble's predictions, as they were stored."""
     confusion = ConfusionMatrix(classes)

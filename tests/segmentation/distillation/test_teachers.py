@@ -8,6 +8,7 @@ import torch
 from tenth.segmentation.distillation import Ensemble, SoftLabelStore, class_weights
 from tenth.segmentation.distillation.teachers import (
     EnsemblePredictor,
+    PseudoLabelledImage,
     TaughtImage,
     describe,
     images_digest,
@@ -67,6 +68,21 @@ def test_from_teachers_to_what_a_student_sees(tmp_path):
     for image in images:
         direct.update(teachers.labels(image.load()[0]), image.load()[1])
     np.testing.assert_array_equal(stored_confusion(taught, 3).counts, direct.counts)
+
+
+def test_where_nobody_labelled_the_likeliest_class_counts_as_much_as_it_is_likely():
+    class Labels:
+        def read(self, key):
+            assert key == "train/0"
+            return np.array([[[0.7, 0.3]], [[0.3, 0.5]], [[0.0, 0.2]]], np.float32)
+
+    image = PseudoLabelledImage(Noise(0), Labels(), trust=0.5)
+    picture, labels, weights = image.load_weighed()
+    np.testing.assert_array_equal(picture, Noise(0).load()[0])
+    np.testing.assert_array_equal(labels, [[0, 1]])
+    np.testing.assert_allclose(weights, [[0.35, 0.25]])
+    assert (labels.dtype, weights.dtype) == (np.uint8, np.float32)
+    np.testing.assert_array_equal(image.load()[1], labels)
 
 
 def test_digest_knows_keys_pixels_and_order():
