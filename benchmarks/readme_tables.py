@@ -14,10 +14,11 @@ from typing import Any
 
 from benchmarks.results_page.load import load
 from benchmarks.results_page.overview import overview, questions
+from benchmarks.results_page.small_networks import small_networks
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-OVERVIEWS = {"strategies": overview, "questions": questions}
+OVERVIEWS = {"strategies": overview, "questions": questions, "students": small_networks}
 STEPS = ("score", "choose", "push", "pull", "merge", "train", "evaluate", "publish")
 
 

@@ -88,7 +88,9 @@ def students_of_few_labels(results: Results) -> list[str]:
         f"of the first chapter with seed 0, and nobody labelled the other {others}. Teachers were trained on "
         f"the {labelled} and asked about all; students alone learned from the {labelled}, those taught from "
         f"the {labelled} with their labels and from all {labelled + others} with soft labels, in as many "
-        f"seconds. On {about.get('hardware', 'unknown hardware')}."
+        "seconds. *Distilled* also takes what the teachers find likeliest in the others for their labels, as "
+        "much as they are sure of it (pseudo-labels); the other rows do not. On "
+        f"{about.get('hardware', 'unknown hardware')}."
     )
     title = "Students of images that nobody labelled"
     return [*_section(title, text, rows, about), *_teachers(rows)]

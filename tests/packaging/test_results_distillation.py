@@ -8,6 +8,7 @@ from page_rows import cells, section
 
 from benchmarks.results_page.load import load
 from benchmarks.results_page.page import page
+from benchmarks.results_page.small_networks import small_networks
 
 CLASSES = ["Road", "Car"]
 
@@ -176,3 +177,25 @@ def test_students_of_few_labels_have_a_section_with_their_teachers(tmp_path):
     assert cells(text, "icnet", "distilled")[6:9] == ["38.0", "36.0", "+6.0 (0)"]
     assert cells(text, "icnet", "distilled, teachers weighed by IoU on train")[8] == "+3.0 (0)"
     assert cells(text, "icnet+espnetv2", "teachers stacked on val, T 1, 1")[2:] == ["42.0", "40.0"]
+
+
+def test_small_networks_beside_their_teachers(tmp_path):
+    rows = [
+        row("icnet+espnetv2", "ensemble", 0.4, ms_per_image=90.0, parameters=8_000_000),
+        row("icnet+espnetv2", "ensemble", 0.5),  # weighed otherwise
+        row("icnet", "alone", 0.30),
+        row("icnet", "alone", 0.34, seed=1),
+        row("icnet", "distilled", 0.36),
+        row("icnet", "distilled", 0.38, seed=1, ms_per_image=22.0),
+        row("icnet", "distilled", 0.1),
+        row("enet", "alone", 0.2),
+    ]
+    jobs = ["a", "b", "icnet-alone-s0", "icnet-alone-s1", "icnet-distilled-s0", "icnet-distilled-s1"]
+    details = [{"job": job} for job in [*jobs, "icnet-distilled-iou-s0"]]
+    (tmp_path / "distillation_few_labels.json").write_text(json.dumps({"runs": rows}))
+    (tmp_path / "distillation_few_labels_details.json").write_text(json.dumps({"about": {}, "runs": details}))
+    text = small_networks(load(tmp_path))
+    assert cells(text, "the three teachers together")[1:] == ["8.00 M", "90", "42.0", "40.0", "–"]
+    assert cells(text, "`icnet` alone")[1:] == ["0.40 M", "20", "34.0", "32.0", "–"]
+    assert cells(text, "`icnet` taught, in as many seconds")[2:] == ["21", "39.0", "37.0", "+5.0"]
+    assert "enet` alone" not in text
