@@ -189,7 +189,7 @@ def weighting_of(mode: str) -> Weighting:
 
 def pseudo_of(mode: str) -> bool:
     """Tell whether images without labels get pseudo-labels."""
-    return mode in ("distilled", "distilled-cwd")
+    return mode == "distilled"
 
 
 def teach(work: Work, network: str) -> dict[str, Any]:
@@ -279,7 +279,8 @@ def step_seconds(work: Work, network: str, repeats: int = 5) -> dict[str, float]
         "alone": (material.splits["train"], job.options()),
     }
     for mode in ("distilled", "distilled-cwd", "distilled-kl", "distilled-thesis"):
-        # What the soft labels say does not change what a step takes.
+        # What the soft labels say does not change what a step takes; pseudo-labels, which all have here and
+        # only some have later, hardly do.
         loss = loss_of(network, mode)
         ways[way_of(loss)] = (taught.images, job.options(loss))
     taken: dict[str, list[float]] = {name: [] for name in ways}

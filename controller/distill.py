@@ -79,7 +79,8 @@ def distill(
     weighting : str, optional
         How much each teacher counts.
     pseudo : bool, optional
-        Whether images without labels get pseudo-labels: what the teachers find likeliest.
+        Whether images without labels get pseudo-labels: what the teachers find likeliest. Not by the KL
+        divergence, which learns each pixel's distribution there, nor where no labels are learned from.
 
     Returns
     -------
@@ -98,6 +99,7 @@ def distill(
     check_weighting(weighting, len(found), "val" in dataset.splits, split, "--weighting iou")
     softened = temperatures_of(found, temperatures, loss.form)
     material = read_material(job, unlabelled, progress)  # takes long, and what follows longer
+    pseudo = pseudo and may_have_pseudo_labels(loss) and bool(material.unlabelled)
     taught = ask_teachers(job, found, softened, material, progress, weighting, pseudo=pseudo)
     # From here on no teacher is in memory.
     student = learn(job, spec, options, material, taught, progress)
@@ -110,7 +112,7 @@ def distill(
             "images": {"train": len(material.splits["train"]), "unlabelled": len(material.unlabelled)},
             **{name: student.training[name] for name in ("iterations", "seed", "loss")},
             "weighting": weighting if len(found) > 1 else None,
-            "pseudo_labels": pseudo if material.unlabelled else None,
+            "pseudo_labels": pseudo,
             "soft_label_seconds": taught.seconds,
             "train_seconds": student.training["seconds"],
             "models": {**taught.report, "student": student.report},
@@ -118,6 +120,11 @@ def distill(
     )
     write_text(job.out / student.version / "distillation.json", json.dumps(report, indent=2) + "\n")
     return report
+
+
+def may_have_pseudo_labels(loss: DistillationLoss) -> bool:
+    """Tell whether a student of this loss has use for pseudo-labels."""
+    return loss.form != "kl" and loss.hard_weight > 0
 
 
 def learn(
@@ -178,14 +185,15 @@ def measure_student(
 def identity_of(spec: NetworkSpec, options: Mapping[str, Any], material: Material, taught: Taught) -> str:
     """Return a digest of all that a student is a function of."""
     digests = material.digests
-    parts = {
+    parts: dict[str, Any] = {
         "network": spec.to_dict(),
         "options": options,
         "teachers": taught.ensemble.identity(),
         "train": digests["train"].labelled,
         "unlabelled": digests["unlabelled"].pictures if material.unlabelled else None,
-        "pseudo": any(isinstance(image, PseudoLabelledImage) for image in taught.images),
     }
+    if any(isinstance(image, PseudoLabelledImage) for image in taught.images):
+        parts["pseudo"] = True
     return hashlib.sha256(json.dumps(plain(parts), sort_keys=True).encode()).hexdigest()
 
 

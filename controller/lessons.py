@@ -86,10 +86,11 @@ def taught(images: Sequence[Keyed], store: SoftLabelStore, pseudo: float = 0.0) 
 def trust_in_pseudo_labels(loop: Loop, images: Sequence[Keyed]) -> float:
     """Return what pseudo-labels of the pool count beside the labels of `images`; 0: there are to be none.
 
-    All pixels of such an image have one, as all of an initial image have a label: beside asked images, few
-    pixels of which have, both count less.
+    All pixels of such an image have one, as all of an initial image have a label: beside asked images in the
+    same step, few pixels of which have, both count less.
     """
-    if not loop.config.distill.pseudo:
+    settings = loop.config.distill
+    if not settings.pseudo or settings.form == "kl":
         return 0.0
     asked = any(isinstance(image, MergedImage) for image in images)
     return loop.config.labels.initial_weight if asked else 1.0

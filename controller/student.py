@@ -100,7 +100,8 @@ def teach_student(loop: Loop, name: str, number: int) -> dict[str, Any]:
     network, started_from = start_student(loop, spec)
     settings = loop.config.distill
     iterations = settings.initial_iterations if started_from is None else settings.iterations
-    lessons = taught(images, store, trust_in_pseudo_labels(loop, labelled))
+    trust = trust_in_pseudo_labels(loop, labelled)
+    lessons = taught(images, store, trust)
     result = fit_network(loop, network, lessons, iterations, student_name(name), distillation=loss_of(loop))
     last = result.losses[-50:]
     return {
@@ -108,6 +109,7 @@ def teach_student(loop: Loop, name: str, number: int) -> dict[str, Any]:
         "teachers": teachers,
         "images": len(labelled),
         "unlabelled_images": len(unlabelled),
+        "pseudo_labels": trust if unlabelled else 0.0,
         "soft_label_bytes": store.nbytes,
         "iterations": result.iterations,
         "loss": sum(last) / max(1, len(last)),

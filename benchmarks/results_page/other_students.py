@@ -71,6 +71,12 @@ def students_on_a_gpu(results: Results) -> list[str]:
     return [*_section("Students on a GPU", text, rows, about), *_teachers(rows)]
 
 
+PSEUDO = (
+    " *Distilled* also takes what the teachers find likeliest in the others for their labels, as much as "
+    "they are sure of it (pseudo-labels); the other rows do not."
+)
+
+
 def rows_of_few_labels(results: Results) -> list[Row]:
     """Return the rows of students that learn from images nobody labelled, and of their teachers."""
     return _rows(results, FEW_LABELS, FEW_LABELS_DETAILS)
@@ -88,8 +94,7 @@ def students_of_few_labels(results: Results) -> list[str]:
         f"of the first chapter with seed 0, and nobody labelled the other {others}. Teachers were trained on "
         f"the {labelled} and asked about all; students alone learned from the {labelled}, those taught from "
         f"the {labelled} with their labels and from all {labelled + others} with soft labels, in as many "
-        "seconds. *Distilled* also takes what the teachers find likeliest in the others for their labels, as "
-        "much as they are sure of it (pseudo-labels); the other rows do not. On "
+        f"seconds.{PSEUDO if about.get('pseudo_labels') else ''} On "
         f"{about.get('hardware', 'unknown hardware')}."
     )
     title = "Students of images that nobody labelled"

@@ -10,7 +10,7 @@ from benchmarks.results_page.rows import Row
 from benchmarks.results_page.students import of_mode
 from benchmarks.results_page.words import NOTHING, mean, points, signed, table
 
-HEAD = ["", "parameters", "ms an image", "mIoU val", "mIoU test", "above alone"]
+HEAD = ["", "seeds", "parameters", "ms an image", "mIoU val", "mIoU test", "above alone"]
 
 
 def small_networks(results: Results) -> str:
@@ -38,6 +38,7 @@ def _line(name: str, rows: Collection[Row], gain: float | None) -> list[str]:
     )
     return [
         name,
+        str(len(rows)),
         f"{parameters / 1e6:.2f} M",
         f"{milliseconds:.0f}",
         points(val),

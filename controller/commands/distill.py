@@ -42,8 +42,8 @@ from controller.training_options import training_options
     "pseudo",
     default=True,
     show_default=True,
-    help="Of --unlabelled: what the teachers find likeliest there also counts as a label, as much as they "
-    "are sure of it.",
+    help="Of --unlabelled with cwd and dist: what the teachers find likeliest there also counts as a label, "
+    "as much as they are sure of it. kl learns their distribution at each pixel anyway.",
 )
 @click.option("--student", required=True, help="Registered network.")
 @click.option(
@@ -157,6 +157,7 @@ def command(
     """
     if form != "kl":
         refuse_options_of_kl(form)
+    refuse_pseudo_labels_without_effect(form, unlabelled is not None, kl_only)
     from controller.distill import distill
     from controller.standalone import Standalone
     from tenth.segmentation.distillation import DistillationLoss
@@ -200,6 +201,22 @@ def row_of(name: str, model: Mapping[str, Any]) -> list[object]:
         counts,
         *(model["splits"].get(each, {}).get("miou") for each in ("val", "test")),
     ]
+
+
+def refuse_pseudo_labels_without_effect(form: str, unlabelled: bool, kl_only: bool) -> None:
+    """Refuse to be asked for pseudo-labels where there are none.
+
+    Raises
+    ------
+    click.UsageError
+        When they were asked for or forbidden.
+    """
+    given = click.get_current_context().get_parameter_source("pseudo") is ParameterSource.COMMANDLINE
+    if given and (form == "kl" or kl_only or not unlabelled):
+        raise click.UsageError(
+            "--pseudo-labels and --no-pseudo-labels are about the images of --unlabelled, learned from by "
+            "--form dist or cwd beside labels; leave them out otherwise."
+        )
 
 
 def refuse_options_of_kl(form: str) -> None:

@@ -90,7 +90,8 @@ class DistillSection(Section):
     pseudo: bool = Field(
         default=True,
         description="What the teachers find likeliest in them also counts as a label, as much as they are "
-        "sure of it, and once images have been asked about, times labels.initial_weight.",
+        "sure of it, and once images have been asked about, times labels.initial_weight. Not with form = "
+        "'kl', which learns their distribution at each pixel anyway.",
     )
     max_loss: float = Field(
         default=0.0,

@@ -184,6 +184,8 @@ def test_the_form_says_how_soft_teachers_are(capsys, world, teachers, tmp_path, 
         (("--kl-only", "--weight", 0), "neither the soft labels nor the labels"),
         (("--learning-rate", 0), "learning_rate = 0"),
         (("--no-class-weighted",), "--class-weighted is of --form kl, and the form is 'dist'"),
+        (("--no-pseudo-labels",), "about the images of --unlabelled"),
+        (("--pseudo-labels", "--unlabelled", "drive", "--form", "kl"), "leave them out otherwise"),
     ],
 )
 def test_a_student_that_cannot_be_trained_is_refused_before_any_work(

@@ -347,14 +347,33 @@ def test_the_pool_has_pseudo_labels_which_count_less_once_people_have_answered(l
     initial = training_images(loop, 0)
     pool = unlabelled_images(loop, 0)
     assert trust_in_pseudo_labels(loop, initial) == 1
-    *labelled, last = taught([*initial, *pool], None, 1.0)
+    *labelled, last = taught([*initial, *pool], None, 0.5)
     assert not any(isinstance(each, PseudoLabelledImage) for each in labelled[: len(initial)])
     assert isinstance(last, PseudoLabelledImage)
+    assert last.trust == 0.5
     assert not any(isinstance(each, PseudoLabelledImage) for each in taught(pool, None))
     trained_round(loop)
     asked = training_images(loop, 1)
     assert trust_in_pseudo_labels(loop, asked) == loop.config.labels.initial_weight < 1
     assert trust_in_pseudo_labels(change(loop, pseudo=False), asked) == 0
+    assert trust_in_pseudo_labels(change(loop, pseudo=True, form="kl"), asked) == 0
+
+
+def test_a_round_teaches_by_pseudo_labels(loop, monkeypatch):
+    loop = change(loop, pseudo=True, max_loss=1.0)
+    seen = []
+    real = student_module.fit_network
+    monkeypatch.setattr(
+        student_module, "fit_network", lambda *given, **more: seen.extend(given[2]) or real(*given, **more)
+    )
+    run_rounds_after_the_first(loop)
+    pseudo = [each for each in seen if isinstance(each, PseudoLabelledImage)]
+    trust = loop.config.labels.initial_weight
+    assert {each.key for each in pseudo} == {each.key for each in unlabelled_images(loop, 1)}
+    assert {each.trust for each in pseudo} == {trust}
+    training = loop.workspace.models.info(loop.workspace.models.current()).training
+    assert training["pseudo_labels"] == trust
+    assert training["unlabelled_images"] == len(pseudo) > 0
 
 
 def test_training_further_killed_while_it_teaches_does_not_train_the_large_network_again(loop, monkeypatch):

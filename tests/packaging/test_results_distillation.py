@@ -171,6 +171,7 @@ def test_students_of_few_labels_have_a_section_with_their_teachers(tmp_path):
     assert goal[1:] == ["≥ +3", "+6.0 (on val +6.0)", "1 (preliminary)", "reached by 3.0"]
     text = section(whole, "Students of images that nobody labelled")
     assert "12 images of train have labels" in text
+    assert "pseudo-labels" not in text
     assert "from all 42 with soft labels" in text
     assert "over cells of 4×4 pixels" in text
     assert "    run --labelled 12\n" in text
@@ -195,7 +196,7 @@ def test_small_networks_beside_their_teachers(tmp_path):
     (tmp_path / "distillation_few_labels.json").write_text(json.dumps({"runs": rows}))
     (tmp_path / "distillation_few_labels_details.json").write_text(json.dumps({"about": {}, "runs": details}))
     text = small_networks(load(tmp_path))
-    assert cells(text, "the three teachers together")[1:] == ["8.00 M", "90", "42.0", "40.0", "–"]
-    assert cells(text, "`icnet` alone")[1:] == ["0.40 M", "20", "34.0", "32.0", "–"]
-    assert cells(text, "`icnet` taught, in as many seconds")[2:] == ["21", "39.0", "37.0", "+5.0"]
+    assert cells(text, "the three teachers together")[1:] == ["1", "8.00 M", "90", "42.0", "40.0", "–"]
+    assert cells(text, "`icnet` alone")[1:] == ["2", "0.40 M", "20", "34.0", "32.0", "–"]
+    assert cells(text, "`icnet` taught, in as many seconds")[3:] == ["21", "39.0", "37.0", "+5.0"]
     assert "enet` alone" not in text

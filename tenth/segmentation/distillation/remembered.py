@@ -22,6 +22,7 @@ class SoftLabels(Protocol):
 class RememberedSoftLabels:
     """Keeps what it has read, first come first kept, until the limit is reached; the rest is read each time.
 
+    Beside that each thread keeps what it read last: one view of an image may need its soft labels twice.
     Nothing makes room for something newer: in passes over all images in random order, what was used least
     recently is as likely to be next as anything else. What is returned does not depend on what is kept.
 
@@ -39,6 +40,7 @@ class RememberedSoftLabels:
         self.nbytes = 0
         self._known: dict[str, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
+        self._last = threading.local()
 
     def read(self, key: str) -> NDArray[np.float32]:
         """Return an image's soft labels, (C, H, W) float32, not to be written to.
@@ -51,10 +53,14 @@ class RememberedSoftLabels:
         known = self._known.get(key)
         if known is not None:
             return known
+        last: tuple[str, NDArray[np.float32]] | None = getattr(self._last, "read", None)
+        if last is not None and last[0] == key:
+            return last[1]
         labels = self.source.read(key)
         labels.flags.writeable = False
         with self._lock:
             if key not in self._known and self.nbytes + labels.nbytes <= self.limit:
                 self._known[key] = labels
                 self.nbytes += labels.nbytes
+        self._last.read = key, labels
         return labels

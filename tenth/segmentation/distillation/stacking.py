@@ -31,7 +31,7 @@ TOLERANCE = 1e-5
 """In nats: the weights make labels likely to within this of the best."""
 
 STEPS = 10_000
-"""At most; some hundred do, and each is an improvement on those before."""
+"""At most; some hundred to two thousand do, and each is an improvement on those before."""
 
 
 def stacked_weights(
@@ -67,7 +67,7 @@ def stacked_weights(
     DataError
         When an image cannot be read, no pixel has a label, or a teacher says what is no probability.
     """
-    likelihoods = label_likelihoods(teachers, images, progress)
+    likelihoods = label_likelihoods(teachers, images, classes, progress)
     if not likelihoods.size:
         raise DataError(
             f"Teachers cannot be weighed by {len(images)} images without a labelled pixel. Label some of the "
@@ -78,7 +78,10 @@ def stacked_weights(
 
 
 def label_likelihoods(
-    teachers: Mapping[str, ImagePredictor], images: Sequence[LabelledSample], progress: Progress = SILENT
+    teachers: Mapping[str, ImagePredictor],
+    images: Sequence[LabelledSample],
+    classes: int,
+    progress: Progress = SILENT,
 ) -> NDArray[np.float64]:
     """Return what each teacher gives to labels, (teachers, pixels) float64 in 0..1.
 
@@ -99,8 +102,7 @@ def label_likelihoods(
         truth = labels.reshape(-1)[drawn]
         here = np.empty((len(teachers), len(drawn)))
         for row, (name, teacher) in zip(here, teachers.items(), strict=True):
-            said = teacher.probabilities(picture)
-            row[:] = said.reshape(len(said), -1)[truth, drawn]
+            row[:] = teacher.probabilities(picture).reshape(classes, -1)[truth, drawn]
             if not np.isfinite(row).all():
                 raise DataError(
                     f"Teacher '{name}' says NaN about an image, so its training went wrong, or it cannot be "

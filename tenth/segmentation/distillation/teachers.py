@@ -171,8 +171,9 @@ class TaughtImage:
 class PseudoLabelledImage(TaughtImage):
     """An image that nobody labelled, with what the teachers find likeliest as its labels.
 
-    Each counts as much as they are sure. Soft labels alone say how classes relate; the cross-entropy of the
-    labels is then of the few images that have some, and of none in many a step.
+    Each counts as much as they are sure, at the temperatures of the soft labels, beside the other labels of
+    the same step. Soft labels alone say how classes relate; the cross-entropy of the labels would be of the
+    few images that have some, and of none in many a step.
 
     Parameters
     ----------

@@ -121,7 +121,7 @@ def test_few_labels_among_many_pixels_all_count():
         labels.reshape(-1)[random.choice(labels.size, 5, replace=False)] = random.integers(0, 2, 5)
         images.append(Picture(number, labels))
         said.append(random.dirichlet([1, 1], labels.shape).transpose(2, 0, 1))
-    likelihoods = label_likelihoods({"one": Said(*said)}, images)
+    likelihoods = label_likelihoods({"one": Said(*said)}, images, 2)
     expected = [
         float(np.float32(each[label, row, column]))
         for each, image in zip(said, images, strict=True)
@@ -133,7 +133,7 @@ def test_few_labels_among_many_pixels_all_count():
 def test_of_an_image_full_of_labels_some_pixels_the_same_for_all_teachers():
     said = np.stack([np.linspace(0, 1, 40 * 50).reshape(40, 50)] * 2)
     image = Picture(0, np.zeros((40, 50)))
-    one, other = label_likelihoods({"one": Said(said), "other": Said(said)}, [image])
+    one, other = label_likelihoods({"one": Said(said), "other": Said(said)}, [image], 2)
     np.testing.assert_array_equal(one, other)
     assert len(np.unique(one)) == PIXELS
     assert one.mean() == pytest.approx(0.5, abs=0.05)
@@ -148,10 +148,10 @@ def test_one_teacher_and_one_image_are_in_memory_at_a_time():
 
     images = [Picture(number, labels) for number in range(4)]
     tracemalloc.start()
-    label_likelihoods({str(number): Large() for number in range(4)}, images)
+    label_likelihoods({str(number): Large() for number in range(4)}, images, 10)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 2.5 * 10 * 400 * 500 * 4
+    assert peak < 1.6 * 10 * 400 * 500 * 4
 
 
 @pytest.mark.parametrize("images", [[], [Picture(0, [[255]])]])
