@@ -36,6 +36,12 @@ BY_PIXEL, BY_PIXEL_DETAILS = "distillation_by_pixel.json", "distillation_by_pixe
 FEW_LABELS, FEW_LABELS_DETAILS = "distillation_few_labels.json", "distillation_few_labels_details.json"
 """Teachers and students of few labelled images, soft labels of all others."""
 
+FEW_LONGER, FEW_LONGER_DETAILS = (
+    "distillation_few_labels_longer.json",
+    "distillation_few_labels_longer_details.json",
+)
+"""The same teachers, and students that had more steps."""
+
 SOFT_LABELS = "soft_labels.json"
 
 LOSSES = "distillation_losses.json"
@@ -74,6 +80,8 @@ OPTIONAL = (
     BY_PIXEL_DETAILS,
     FEW_LABELS,
     FEW_LABELS_DETAILS,
+    FEW_LONGER,
+    FEW_LONGER_DETAILS,
 )
 """Files that the page does not miss."""
 

@@ -11,6 +11,8 @@ from benchmarks.results_page.load import (
     DISTILLATION_DETAILS,
     FEW_LABELS,
     FEW_LABELS_DETAILS,
+    FEW_LONGER,
+    FEW_LONGER_DETAILS,
     LONGER,
     LONGER_DETAILS,
     ON_GPU,
@@ -19,7 +21,7 @@ from benchmarks.results_page.load import (
 )
 from benchmarks.results_page.rows import Row
 from benchmarks.results_page.students import MODES, TORCH, compared, students, with_details
-from benchmarks.results_page.words import points, table
+from benchmarks.results_page.words import percent, points, table
 
 
 def students_by_pixel(results: Results) -> list[str]:
@@ -98,7 +100,22 @@ def students_of_few_labels(results: Results) -> list[str]:
         f"{about.get('hardware', 'unknown hardware')}."
     )
     title = "Students of images that nobody labelled"
-    return [*_section(title, text, rows, about), *_teachers(rows)]
+    return [*_section(title, text, rows, about), *_teachers(rows), *_few_labels_longer(results)]
+
+
+def _few_labels_longer(results: Results) -> list[str]:
+    rows = _rows(results, FEW_LONGER, FEW_LONGER_DETAILS)
+    if not rows:
+        return []
+    about = results.about(FEW_LONGER_DETAILS)
+    ensemble = next(row["miou_test"] for row in rows if row["mode"] == "ensemble")
+    best = max(row["miou_test"] for row in rows if row["mode"] == "distilled")
+    text = (
+        f"The same teachers and soft labels; {about['steps']} steps for a student alone and as many as fit "
+        f"into the same seconds for one taught, which comes to {percent(best / ensemble)} of its teachers "
+        "together."
+    )
+    return _section("The same, trained longer", text, rows, about)
 
 
 def _rows(results: Results, name: str, details: str) -> list[Row]:

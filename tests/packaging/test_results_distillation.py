@@ -178,6 +178,12 @@ def test_students_of_few_labels_have_a_section_with_their_teachers(tmp_path):
     assert cells(text, "icnet", "distilled")[6:9] == ["38.0", "36.0", "+6.0 (0)"]
     assert cells(text, "icnet", "distilled, teachers weighed by IoU on train")[8] == "+3.0 (0)"
     assert cells(text, "icnet+espnetv2", "teachers stacked on val, T 1, 1")[2:] == ["42.0", "40.0"]
+    longer = {"about": about | {"steps": 3600}, "runs": jobs}
+    (tmp_path / "distillation_few_labels_longer.json").write_text(json.dumps({"runs": rows}))
+    (tmp_path / "distillation_few_labels_longer_details.json").write_text(json.dumps(longer))
+    text = section(page(load(tmp_path)), "The same, trained longer")
+    assert "3600 steps for a student alone" in text
+    assert "which comes to 90.0 % of its teachers" in text
 
 
 def test_small_networks_beside_their_teachers(tmp_path):
