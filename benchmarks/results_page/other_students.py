@@ -96,8 +96,8 @@ def students_of_few_labels(results: Results) -> list[str]:
         f"of the first chapter with seed 0, and nobody labelled the other {others}. Teachers were trained on "
         f"the {labelled} and asked about all; students alone learned from the {labelled}, those taught from "
         f"the {labelled} with their labels and from all {labelled + others} with soft labels, in as many "
-        f"seconds; labels of val do no more than weigh the teachers.{PSEUDO if about.get('pseudo_labels') else ''} On "
-        f"{about.get('hardware', 'unknown hardware')}."
+        "seconds; labels of val do no more than weigh the teachers."
+        f"{PSEUDO if about.get('pseudo_labels') else ''} On {about.get('hardware', 'unknown hardware')}."
     )
     title = "Students of images that nobody labelled"
     return [*_section(title, text, rows, about), *_teachers(rows), *_few_labels_longer(results)]
