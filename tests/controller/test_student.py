@@ -4,55 +4,46 @@ import gc
 import json
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from rounds import TINY, answer, make_workspace, open_round
+from rounds import make_workspace
+from students import (
+    STUDENT,
+    change,
+    copied,
+    make_taught,
+    run_rounds_after_the_first,
+    trained_round,
+)
 from test_cli import run
 from test_round import nobody
 
 import controller.student as student_module
 from controller.initialize import create_or_change
-from controller.lessons import TaughtWeighedImage, taught, trust_in_pseudo_labels, unlabelled_images
+from controller.lessons import TaughtWeighedImage, taught
 from controller.loop import Loop
-from controller.merge import MergedImage, merge
 from controller.plan import planned
 from controller.publish import find_version, point
 from controller.report import write_report
 from controller.retrain import retrain
-from controller.round import begin, close, learn_initial, learning, next_round
+from controller.round import begin, learn_initial, learning, next_round
 from controller.status import round_rows
 from controller.steps import last_round, results, run_steps
 from controller.student import ROLE, check_distillation, soft_label_folder, start_student, student_spec
-from controller.teachers import load_teachers, named_teachers
 from controller.train import trained_network, training_images
 from controller.verdict import Verdict, judge
 from ls_backend.app import build_predictions
 from ls_backend.versions import version_for
 from tenth.errors import ConfigurationError
-from tenth.segmentation.distillation import SoftLabelStore, class_weights, stacked_weights
-from tenth.segmentation.distillation.teachers import PseudoLabelledImage
+from tenth.segmentation.distillation import SoftLabelStore, stacked_weights
 from tenth.segmentation.inference import Predictor
-from tenth.segmentation.metrics import ConfusionMatrix
 from tenth.segmentation.networks import SegmentationNetwork
 from tenth.segmentation.training.run import Run
 from tenth.workspace.distill_settings import DistillSection
 from tenth.workspace.models import ModelStore
-
-STUDENT = {
-    "student": "icnet",
-    "student_options": {"encoder": "resnet18", "width": 0.125, "weights": ""},
-    "initial_iterations": 40,
-    "iterations": 2,
-    "weight": 0.1,
-    "pseudo": False,
-}
-QUICK = {"learning_rate": 0.05, "class_weighting": "none", "scale": [0.5, 2.0]}
-SETTINGS = {**TINY, "training": {**TINY["training"], **QUICK}, "distill": STUDENT}
-"""The student learns something, mostly from labels, since the large network has four steps for it."""
 
 
 class Killed(BaseException):
@@ -82,35 +73,12 @@ def test_the_configuration_chooses_the_loss(changed, expected):
 
 @pytest.fixture(scope="module")
 def taught_folder(tmp_path_factory):
-    """Round 0 is closed; the labels of the pool are gone, so that nobody can have looked at them."""
-    loop = make_workspace(tmp_path_factory.mktemp("taught"), settings=SETTINGS)
-    initial = {Path(str(image.labels)) for image in training_images(loop, 0)}
-    for path in next(iter(initial)).parent.iterdir():
-        if path not in initial:
-            path.rename(path.with_suffix(".hidden"))
-    learn_initial(loop)
-    return loop.workspace.folder
+    return make_taught(tmp_path_factory.mktemp("taught"))
 
 
 @pytest.fixture
 def loop(taught_folder, tmp_path):
-    """A copy to change; answers need the labels of the images asked."""
-    labels = taught_folder.parent / "scenes" / "train" / "labels"
-    for path in labels.glob("*.hidden"):
-        shutil.copy(path, path.with_suffix(".png"))
-    return Loop.open(shutil.copytree(taught_folder, tmp_path / "workspace"))
-
-
-def change(loop: Loop, **distill) -> Loop:
-    create_or_change(loop.workspace.folder, None, [("distill", key, value) for key, value in distill.items()])
-    return Loop.open(loop.workspace.folder)
-
-
-def trained_round(loop: Loop, number: int = 1) -> None:
-    """Leave a round as it is before "distill"."""
-    open_round(loop, number)
-    answer(loop, number)
-    run_steps(loop, number, (("merge", merge), learning(loop, number)[0]))
+    return copied(taught_folder, tmp_path)
 
 
 def test_the_student_is_served_and_the_large_network_asks(taught_folder):
@@ -173,12 +141,6 @@ def test_a_worse_student_is_kept_but_not_published(loop, capsys):
     assert start_student(loop, student_spec(loop))[1] == student
 
 
-def run_rounds_after_the_first(loop: Loop) -> None:
-    trained_round(loop)
-    run_steps(loop, 1, learning(loop, 1))
-    close(loop, 1)
-
-
 def test_a_tolerated_loss_is_published_and_the_next_student_goes_on_from_it(loop):
     before = loop.workspace.models.current()
     loop = change(loop, max_loss=1.0, teachers=["new", "previous:3"], temperatures=[3.0, 6.0])
@@ -200,31 +162,6 @@ def test_a_tolerated_loss_is_published_and_the_next_student_goes_on_from_it(loop
     val = loop.dataset.split("val")
     np.testing.assert_array_equal(weights, stacked_weights(predictors, val, len(loop.classes)))
     assert info.parents == (before, models.teacher(), first)
-
-
-def test_teachers_count_by_their_iou_on_what_people_said(loop):
-    """The model's own labels, which an asked image has too, say nothing about how good a teacher is."""
-    create_or_change(loop.workspace.folder, None, [("labels", "pseudo", True)])
-    loop = change(loop, weighting="iou")
-    trained_round(loop)
-    images = training_images(loop, 1)
-    torch.manual_seed(5)
-    networks = (
-        loop.workspace.models.load(loop.workspace.models.teacher()).network,
-        loop.network_spec.build(),
-    )
-    teachers = {str(place): Predictor(network.eval(), "cpu") for place, network in enumerate(networks)}
-    merged = [image for image in images if isinstance(image, MergedImage)]
-    assert merged
-    assert all((image.load()[1] != image.load_answered()[1]).any() for image in merged)
-    ious = []
-    for predictor in teachers.values():
-        confusion = ConfusionMatrix(len(loop.classes))
-        for image in images:
-            picture, labels = image.load_answered() if isinstance(image, MergedImage) else image.load()
-            confusion.update(predictor.labels(picture), labels)
-        ious.append(confusion.iou)
-    np.testing.assert_array_equal(student_module.weights_of(loop, teachers, images), class_weights(ious))
 
 
 def test_killed_while_the_soft_labels_are_written_and_while_the_student_learns(loop, tmp_path, monkeypatch):
@@ -342,40 +279,6 @@ def test_training_further_teaches_the_student_too(loop):
     assert len(weighed) == 4  # two of the initial set, at labels.initial_weight, and two that were asked
 
 
-def test_the_pool_has_pseudo_labels_which_count_less_once_people_have_answered(loop):
-    loop = change(loop, pseudo=True)
-    initial = training_images(loop, 0)
-    pool = unlabelled_images(loop, 0)
-    assert trust_in_pseudo_labels(loop, initial) == 1
-    *labelled, last = taught([*initial, *pool], None, 0.5)
-    assert not any(isinstance(each, PseudoLabelledImage) for each in labelled[: len(initial)])
-    assert isinstance(last, PseudoLabelledImage)
-    assert last.trust == 0.5
-    assert not any(isinstance(each, PseudoLabelledImage) for each in taught(pool, None))
-    trained_round(loop)
-    asked = training_images(loop, 1)
-    assert trust_in_pseudo_labels(loop, asked) == loop.config.labels.initial_weight < 1
-    assert trust_in_pseudo_labels(change(loop, pseudo=False), asked) == 0
-    assert trust_in_pseudo_labels(change(loop, pseudo=True, form="kl"), asked) == 0
-
-
-def test_a_round_teaches_by_pseudo_labels(loop, monkeypatch):
-    loop = change(loop, pseudo=True, max_loss=1.0)
-    seen = []
-    real = student_module.fit_network
-    monkeypatch.setattr(
-        student_module, "fit_network", lambda *given, **more: seen.extend(given[2]) or real(*given, **more)
-    )
-    run_rounds_after_the_first(loop)
-    pseudo = [each for each in seen if isinstance(each, PseudoLabelledImage)]
-    trust = loop.config.labels.initial_weight
-    assert {each.key for each in pseudo} == {each.key for each in unlabelled_images(loop, 1)}
-    assert {each.trust for each in pseudo} == {trust}
-    training = loop.workspace.models.info(loop.workspace.models.current()).training
-    assert training["pseudo_labels"] == trust
-    assert training["unlabelled_images"] == len(pseudo) > 0
-
-
 def test_training_further_killed_while_it_teaches_does_not_train_the_large_network_again(loop, monkeypatch):
     loop = change(loop, max_loss=1.0, pool=False)
     large = loop.workspace.models.teacher()
@@ -392,16 +295,6 @@ def test_training_further_killed_while_it_teaches_does_not_train_the_large_netwo
     models = loop.workspace.models
     assert (models.teacher(), models.current()) == (result["version"], result["student"]["version"])
     assert models.info(result["version"]).parents == (large,)
-
-
-def test_what_nobody_was_asked_about_is_learned_from(asked):
-    """The open group of round 1 is unlabelled until round 1 learns."""
-    assert len(unlabelled_images(asked, 0)) == 4
-    assert len(unlabelled_images(asked, 1)) == 2
-    image = unlabelled_images(asked, 1)[0]
-    picture, labels = image.load()
-    assert picture.shape[:2] == labels.shape
-    assert set(labels.ravel()) == {255}
 
 
 @pytest.mark.parametrize(
@@ -435,58 +328,6 @@ def test_a_student_that_nothing_could_be_said_about_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match=r"split 'val'.*max_loss = 1.0"):
         check_distillation(loop)
     check_distillation(change(loop, max_loss=1.0))
-
-
-def test_teachers_that_nothing_could_be_said_about_are_refused(tmp_path, learned_folder):
-    loop = make_workspace(tmp_path, scenes=(3, 1, 0), size=(32, 32))
-    version = str(Loop.open(learned_folder).workspace.models.current())
-    several = ["new", f"other={learned_folder / 'models' / version}"]
-    loop = change(loop, student="enet", max_loss=1.0, teachers=several)
-    check_distillation(loop)
-    later = change(loop, teachers=["new", "previous:2"])
-    shutil.rmtree(tmp_path / "scenes" / "val")
-    with pytest.raises(ConfigurationError, match="3 teachers"):  # in two rounds; now there is one
-        check_distillation(Loop.open(later.workspace.folder))
-    loop = change(loop, teachers=several)
-    with pytest.raises(ConfigurationError, match=r"2 teachers .* split 'val' .*distill.weighting = \"iou\""):
-        check_distillation(Loop.open(loop.workspace.folder))
-    check_distillation(change(loop, weighting="iou"))
-
-
-def test_teachers_from_elsewhere(loop, learned_folder, tmp_path):
-    """By folder, with a name, of a workspace; relative paths begin at the configuration's folder."""
-    other = Loop.open(shutil.copytree(learned_folder, tmp_path / "other")).workspace
-    version = str(other.models.current())
-    names = [f"../other/models/{version}", f"b=../other:{version}", loop.workspace.models.names()[0], "new"]
-    loop = change(loop, teachers=names, temperatures=[1.0, 2.0, 3.0, 4.0])
-    check_distillation(loop)
-    found = named_teachers(loop)
-    assert [each.name for each in found] == [version, "b", loop.workspace.models.names()[0], "new"]
-    teachers = load_teachers(loop, "round-000")
-    assert [each.temperature for each in teachers] == [1.0, 2.0, 3.0, 4.0]
-    assert teachers[0].identity == teachers[1].identity
-    assert len({each.identity for each in teachers}) == 3
-
-    description = tmp_path / "other" / "models" / version / "model.json"
-    description.write_text(description.read_text().replace('"sky"', '"heaven"'))
-    with pytest.raises(ConfigurationError, match=r"heaven.*same classes"):
-        check_distillation(loop)
-
-
-def test_a_teacher_that_is_named_twice_counts_once(loop):
-    version = loop.workspace.models.teacher()
-    loop = change(loop, teachers=[version, "previous:3", "new"], temperatures=[1.0, 2.0, 3.0])
-    assert [(each.name, each.temperature) for each in named_teachers(loop)] == [(version, 1.0), ("new", 3.0)]
-
-
-def test_teachers_from_hugging_face_lie_beside_the_configuration_or_in_the_hub(loop, tmp_path):
-    (tmp_path / "seg").mkdir()
-    beside = loop.config.file.parent / "../seg"
-    for entry, text in (
-        ("b=hf:../seg#cityscapes-camvid", f"b=hf:{beside}#cityscapes-camvid"),
-        ("b=hf:nvidia/segformer", "b=hf:nvidia/segformer"),
-    ):
-        assert [each.text for each in named_teachers(change(loop, teachers=[entry]))] == [text]
 
 
 def test_a_dry_run_names_the_step(taught_folder):
